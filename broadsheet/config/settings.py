@@ -1,0 +1,220 @@
+"""Every setting, read from the environment here and nowhere else. docs/operate.md lists them all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+PACKAGE = Path(__file__).resolve().parent.parent
+CHECKOUT = PACKAGE.parent
+
+
+def _flag(name: str, default: bool = False) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
+        return default if value == "" else value in ("1", "true", "yes", "on")
+    raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no. Set it to 1 or 0.")
+
+
+def _number(name: str, default: int, least: int, most: int) -> int:
+    value = os.environ.get(name, "").strip() or str(default)
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name}={value!r} must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def _home() -> Path:
+    """The data folder: BROADSHEET_HOME, else `.home` in a checkout, else the user's data folder."""
+    if named := os.environ.get("BROADSHEET_HOME"):
+        return Path(named).expanduser().resolve()
+    if (CHECKOUT / "pyproject.toml").exists():
+        return CHECKOUT / ".home"
+    return Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "broadsheet"
+
+
+def _secret_key(home: Path) -> str:
+    """BROADSHEET_SECRET_KEY, else a random key made once and kept in the data folder."""
+    if given := os.environ.get("BROADSHEET_SECRET_KEY"):
+        if len(given) < 32 or len(set(given)) < 8 or "insecure" in given.lower():
+            raise ImproperlyConfigured(
+                "BROADSHEET_SECRET_KEY is too easy to guess. Give at least 32 random characters, or unset it "
+                "and Broadsheet makes one in its data folder."
+            )
+        return given
+    kept = home / "secret_key"
+    try:
+        return kept.read_text().strip() or secrets.token_urlsafe(48)
+    except FileNotFoundError:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Linking a finished file makes two processes that start together agree on one key.
+    mine = home / f"secret_key.{os.getpid()}"
+    mine.touch(mode=0o600)
+    mine.write_text(secrets.token_urlsafe(48))
+    try:
+        os.link(mine, kept)
+    except FileExistsError:
+        pass
+    finally:
+        mine.unlink()
+    return kept.read_text().strip()
+
+
+HOME = _home()
+PORT = _number("BROADSHEET_PORT", 8000, 1, 65535)
+BIND = os.environ.get("BROADSHEET_BIND", "127.0.0.1")
+WEB_WORKERS = _number("BROADSHEET_WEB_WORKERS", 2, 1, 64)
+DEBUG = _flag("BROADSHEET_DEBUG")
+PUBLIC_URL = os.environ.get("BROADSHEET_URL", "").rstrip("/")
+SITE_NAME = os.environ.get("BROADSHEET_NAME", "Broadsheet")
+SITE_MOTTO = os.environ.get("BROADSHEET_MOTTO", "Trending papers, by its readers and the research community")
+SECRET_KEY = _secret_key(HOME)
+
+if DEBUG and PUBLIC_URL.startswith("https://"):
+    raise ImproperlyConfigured(
+        "BROADSHEET_DEBUG shows internals to every visitor and BROADSHEET_URL says that this server is public. "
+        "Unset one of them."
+    )
+
+_hosts = [host.strip() for host in os.environ.get("BROADSHEET_HOSTS", "").split(",") if host.strip()]
+if PUBLIC_URL:
+    _hosts.append(PUBLIC_URL.split("://")[-1].split("/")[0].rsplit(":", 1)[0])
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *_hosts]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+
+# The day of a daily listing ends at midnight here. The field's habit is New York's midnight.
+LISTING_TIME_ZONE = os.environ.get("BROADSHEET_TIME_ZONE", "America/New_York")
+try:
+    ZoneInfo(LISTING_TIME_ZONE)
+except (ZoneInfoNotFoundError, ValueError) as error:
+    raise ImproperlyConfigured(
+        f"BROADSHEET_TIME_ZONE={LISTING_TIME_ZONE!r} is not a time zone. Use a name such as Europe/Berlin."
+    ) from error
+
+PAGE_SIZE = _number("BROADSHEET_PAGE_SIZE", 30, 5, 100)
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "broadsheet",
+]
+
+MIDDLEWARE = [
+    "broadsheet.web.guard.BadInputMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "broadsheet.web.guard.PolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "broadsheet.config.urls"
+WSGI_APPLICATION = "broadsheet.config.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PACKAGE / "templates"],
+        "OPTIONS": {
+            "context_processors": ["broadsheet.web.context.site"],
+            "builtins": ["broadsheet.web.tags"],
+            "loaders": [
+                ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
+            ],
+        },
+    }
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+_SQLITE_PRAGMAS = "; ".join(
+    [
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA cache_size = -32000",
+        "PRAGMA mmap_size = 268435456",
+        "PRAGMA temp_store = MEMORY",
+        "PRAGMA journal_size_limit = 67108864",
+    ]
+)
+
+
+def _database() -> dict[str, Any]:
+    url = os.environ.get("DATABASE_URL", "")
+    if not url:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": HOME / "broadsheet.sqlite3",
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": _SQLITE_PRAGMAS},
+        }
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgres://user:password@host/name. Without it, SQLite is used."
+        )
+    return {**dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}
+
+
+DATABASES = {"default": _database()}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
+    }
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [PACKAGE / "static"]
+STATIC_ROOT = HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG or "pytest" in sys.modules
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG or "pytest" in sys.modules
+WHITENOISE_MAX_AGE = 3600
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_URL.startswith("https://") else 0
+if _flag("BROADSHEET_BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "broadsheet.config.logs.UtcLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "broadsheet": {"level": "INFO"},
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}

@@ -1,0 +1,107 @@
+"""Where papers and signals come from: what every source yields, and the door they stand behind.
+
+A source knows the outside world and nothing of tables; it translates foreign names here, so that
+no other room ever meets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, Protocol
+
+LinkKind = Literal["abstract", "pdf", "html", "code", "project", "model", "dataset", "demo"]
+LINK_KINDS: tuple[LinkKind, ...] = ("abstract", "pdf", "html", "code", "project", "model", "dataset", "demo")
+
+SignalKind = Literal["upvotes", "comments", "stars", "citations"]
+SIGNAL_KINDS: tuple[SignalKind, ...] = ("upvotes", "comments", "stars", "citations")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """Something on the web that belongs to a paper. `url` is http or https, nothing else."""
+
+    kind: LinkKind
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One version of a paper. `number` counts from 1; `submitted_at` is aware, in UTC, or None if unknown."""
+
+    number: int
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRecord:
+    """What the outside world said of a paper at one moment: a level, not a difference. `value` ≥ 0."""
+
+    kind: SignalKind
+    value: float
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRecord:
+    """What one source says of one paper, in our words. Only `source` and `title` are certain.
+
+    `identifiers` are canonical spellings (see `identifiers.py`), strongest first; empty when the
+    source gives none. `authors` are names as printed, in order, first name first ("Ada Lovelace").
+    `categories` are codes, primary first. All datetimes are aware, in UTC.
+
+    `published_at` is the moment of the first version. When only its month is known, it is None and
+    `month` says the first day of that month. `announced_on` is the day on which the source put the
+    paper on its list and `place` its rank (from 1) on that day's list. `revised_at` is the moment of the
+    source's newest version, None if unknown.
+    """
+
+    source: str
+    title: str
+    identifiers: tuple[str, ...] = ()
+    abstract: str = ""
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    month: date | None = None
+    announced_on: date | None = None
+    place: int | None = None
+    revised_at: datetime | None = None
+    comment: str = ""
+    journal_ref: str = ""
+    licence: str = ""
+    organization: str = ""
+    withdrawn: bool = False
+    links: tuple[LinkRecord, ...] = ()
+    versions: tuple[VersionRecord, ...] = ()
+    signals: tuple[SignalRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A piece of input that is not a paper. `line` counts from 1 (lines, or entries where lines mean
+    nothing); `reason` is a sentence for the person who will mend it; `excerpt` is at most 200 characters."""
+
+    line: int
+    reason: str
+    excerpt: str = ""
+
+
+class SourceError(Exception):
+    """A source cannot be read at all. The message is a sentence that says what to do."""
+
+
+class Source(Protocol):
+    """The door for everything that brings papers.
+
+    `name` is short, lower case and stable: it is stored beside every paper and signal.
+    `fetch(since)` yields what the source knows that is new or changed since that moment (None: all),
+    oldest first where the source has an order. It may yield the same paper twice and papers already
+    taken in; whoever takes them in compares. A piece that cannot be read is yielded as a `Reject`, so
+    that one bad line never stops the rest. It raises `SourceError` when nothing can be read at all.
+    """
+
+    name: str
+
+    def fetch(self, since: datetime | None = None) -> Iterator[PaperRecord | Reject]: ...
