@@ -15,7 +15,7 @@ from broadsheet.models.standing import Standing
 def category_names() -> dict[str, str]:
     """arXiv's names for its codes and archives (https://arxiv.org/category_taxonomy)."""
     lines = files("broadsheet").joinpath("data/categories.tsv").read_text("utf-8").splitlines()
-    return dict(line.split("\t", 1) for line in lines if line)  # type: ignore[misc]
+    return {code: name for code, _, name in (line.partition("\t") for line in lines)}
 
 
 class Category(models.Model):
