@@ -75,7 +75,12 @@ def test_an_abstract_that_was_cut_is_completed() -> None:
 def test_arxiv_is_believed_over_hugging_face_in_whatever_order_they_come(order: tuple[int, int]) -> None:
     told = [
         record(title="A study of newspapers", abstract="What arXiv says."),
-        record(title="A study of newspapers!", source="huggingface", abstract="What they say.", organization="A lab"),
+        record(
+            title="A study of newspapers!",
+            source="huggingface",
+            abstract="What they say.",
+            organization="A lab",
+        ),
     ]
     for index in order:
         catalog.take_in([told[index]], NOW)
@@ -87,7 +92,10 @@ def test_arxiv_is_believed_over_hugging_face_in_whatever_order_they_come(order: 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_earliest_announced_day_stands_in_whatever_order_they_come(order: tuple[int, int]) -> None:
-    told = [record(announced_on=FRIDAY), record(announced_on=date(2025, 3, 18), source="huggingface", place=3)]
+    told = [
+        record(announced_on=FRIDAY),
+        record(announced_on=date(2025, 3, 18), source="huggingface", place=3),
+    ]
     for index in order:
         catalog.take_in([told[index]], NOW)
     one = Paper.objects.get()
@@ -110,10 +118,14 @@ def test_a_paper_whose_month_alone_is_known_stands_in_the_month_only() -> None:
 
 def test_two_records_that_share_an_identifier_are_one_paper() -> None:
     paper(identifiers=("2503.00001",), title="A study of newspapers")
-    other = record(identifiers=("doi:10.1000/news",), title="A study of newspapers (extended)", authors=("B. Other",))
+    other = record(
+        identifiers=("doi:10.1000/news",), title="A study of newspapers (extended)", authors=("B. Other",)
+    )
     catalog.take_in([other], NOW)
     assert Paper.objects.count() == 2
-    catalog.take_in([record(identifiers=("2503.00001", "doi:10.1000/news"), title="A study of newspapers")], NOW)
+    catalog.take_in(
+        [record(identifiers=("2503.00001", "doi:10.1000/news"), title="A study of newspapers")], NOW
+    )
     one = Paper.objects.get()
     assert one.identifier == "2503.00001"
     assert one.doi == "10.1000/news"
@@ -218,4 +230,9 @@ def test_the_built_in_page_comes_only_into_an_empty_house_and_leaves_when_real_p
 def test_a_category_of_a_paper_stands_where_the_paper_stands() -> None:
     one = paper(signals=(votes(7),))
     for row in PaperCategory.objects.all():
-        assert (row.score, row.hotness, row.listed_on, row.voted) == (one.score, one.hotness, one.listed_on, True)
+        assert (row.score, row.hotness, row.listed_on, row.voted) == (
+            one.score,
+            one.hotness,
+            one.listed_on,
+            True,
+        )

@@ -13,7 +13,15 @@ from broadsheet.scoring import Facts, hotness, parts, score
 
 counts = st.integers(0, 10**9)
 any_facts = st.builds(
-    Facts, counts, counts, counts, counts, counts, st.booleans(), st.booleans(), st.none() | st.integers(1, 10**6)
+    Facts,
+    counts,
+    counts,
+    counts,
+    counts,
+    counts,
+    st.booleans(),
+    st.booleans(),
+    st.none() | st.integers(1, 10**6),
 )
 
 

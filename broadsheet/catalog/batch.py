@@ -144,7 +144,7 @@ class Batch:
         if any(record.signals for record in self.records):
             self._load_signals(known)
 
-    def _load_signals(self, keys: Sequence[int | None]) -> None:
+    def _load_signals(self, keys: Sequence[int]) -> None:
         rows = Signal.objects.filter(paper_id__in=keys)
         for pk, source, kind, seen_at, value in rows.values_list(
             "paper_id", "source", "kind", "seen_at", "value"
@@ -218,7 +218,8 @@ class Batch:
                     self.by_identifier[identifier] = keep
             log.info("merged %s into %s", other.draft.identifier, keep.draft.identifier)
         keep.before = None if keep.pk is None else ()
-        self._load_signals([keep.pk])
+        if keep.pk is not None:
+            self._load_signals([keep.pk])
         level_signals(keep)
         return keep
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from broadsheet import identifiers, trending
 from broadsheet.sources import PaperRecord, SignalRecord
@@ -198,17 +199,14 @@ def _count_of(value: float) -> int:
     return int(min(max(value, 0), 2_000_000_000))
 
 
-_days: dict[date, datetime] = {}
-
-
 def _noon(day: date) -> datetime:
     """Noon of a day in the listing time zone: still the same day when the zone is changed by some hours."""
-    moment = _days.get(day)
-    if moment is None:
-        if len(_days) > 20_000:
-            _days.clear()
-        moment = _days[day] = datetime.combine(day, time(12), trending.listing_zone()).astimezone(UTC)
-    return moment
+    return _noon_in(day, trending.listing_zone())
+
+
+@lru_cache(maxsize=16_384)
+def _noon_in(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(12), zone).astimezone(UTC)
 
 
 def _announced_after(published_at: datetime) -> datetime:

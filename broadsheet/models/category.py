@@ -48,6 +48,11 @@ class PaperCategory(Standing):
             models.Index(fields=["category", "month", "-score", "paper"], name="category_month"),
             models.Index(fields=["category", "-hotness", "paper"], name="category_hotness"),
             models.Index(fields=["category", "-score", "paper"], name="category_score"),
+            models.Index(
+                fields=["category", "listed_on", "paper"],
+                name="category_voted",
+                condition=models.Q(voted=True),
+            ),
         ]
 
     def __str__(self) -> str:

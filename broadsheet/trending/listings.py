@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Func, Max, Q, QuerySet, Subquery, Value
 
 from broadsheet import scoring
 from broadsheet.models import Category, Paper, PaperCategory
@@ -84,20 +84,29 @@ def listing(
     """
     size = per_page or settings.PAGE_SIZE
     rows = _Rows(window, filters)
-    total = rows.total()
-    pages = max(1, -(-min(total, DEEPEST_PLACE) // size))
+    around = rows.around()
+    pages = max(1, -(-min(around.total, DEEPEST_PLACE) // size))
     if not 1 <= page <= pages:
         raise PageOutOfRange(pages)
     start = (page - 1) * size
-    placed = rows.placed(start, min(start + size, DEEPEST_PLACE), total)
+    placed = rows.placed(start, min(start + size, DEEPEST_PLACE), around)
     papers = Paper.objects.cards().in_bulk([pk for pk, _ in placed])
     entries = [
         Entry(papers[pk], start + index, reserved, reasons(papers[pk], window, reserved))
         for index, (pk, reserved) in enumerate(placed, start=1)
         if pk in papers
     ]
-    previous, following = rows.neighbours()
-    return Listing(window, filters, entries, total, page, pages, previous, following)
+    return Listing(window, filters, entries, around.total, page, pages, around.previous, around.next)
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What one query tells of a window: its size, how many of it are voted on, what lies next to it."""
+
+    total: int = 0
+    voted: int = 0
+    previous: Window | None = None
+    next: Window | None = None
 
 
 class _Rows:
@@ -116,10 +125,28 @@ class _Rows:
         self.rows = _in_window(self.all, window)
         self.order = "hotness" if window.period == "trending" else "score"
 
-    def total(self) -> int:
-        if self.window.period not in ("trending", "all"):
-            return self.rows.count()
-        # The whole table is counted once a minute; the number of all papers may lag by that much.
+    def around(self) -> _Around:
+        """One query of four numbers, each read off an index."""
+        if self.window.first is None or self.window.last is None:
+            return _Around(self._everything(), RESERVED_EVERY * RESERVED_MOST)
+        column = "month" if self.window.period == "month" else "listed_on"
+        first, last = self.window.first, self.window.last
+        start = first.year * 100 + first.month if column == "month" else first
+        end = start if column == "month" else last
+        days = self.all.filter(listed_on__range=(first, last))
+        found = Paper.objects.order_by("pk").values_list(
+            _count(self.rows),
+            _count(days.filter(voted=True)),
+            _nearest(self.all.filter(**{f"{column}__lt": start}), f"-{column}"),
+            _nearest(self.all.filter(**{f"{column}__gt": end}), column),
+        )[:1]
+        if not found:
+            return _Around()
+        total, voted, before, after = found[0]
+        return _Around(total, voted, self._window_of(before), self._window_of(after))
+
+    def _everything(self) -> int:
+        """The size of a listing without an end; a large one is counted once a minute, so it may lag by that."""
         key = f"total:{connection.alias}:{self.window.key}:{self.filters.query}"
         found = cache.get(key)
         if found is None:
@@ -128,13 +155,20 @@ class _Rows:
                 cache.set(key, found, 60)
         return int(found)
 
-    def placed(self, start: int, end: int, total: int) -> list[tuple[int, bool]]:
+    def _window_of(self, found: Any) -> Window | None:
+        if found is None:
+            return None
+        if self.window.period == "month":
+            return month_window(date(found // 100, found % 100, 1))
+        return day_window(found) if self.window.period == "day" else week_window(found)
+
+    def placed(self, start: int, end: int, around: _Around) -> list[tuple[int, bool]]:
         """The keys at places start+1 … end, each with whether its place is reserved."""
-        reserved = self._reserved(total)
+        reserved = self._reserved(around)
         ranked = self.rows.order_by(f"-{self.order}", self.key).values_list(self.key, flat=True)
         if reserved:
             ranked = ranked.exclude(**{f"{self.key}__in": reserved})
-        last = min(end, total)
+        last = min(end, around.total)
         before = _reserved_before(start, len(reserved))
         upto = _reserved_before(last, len(reserved))
         ordinary = iter(ranked[start - before : last - upto])
@@ -147,40 +181,29 @@ class _Rows:
                 placed.append((pk, is_kept))
         return placed
 
-    def _reserved(self, total: int) -> list[int]:
+    def _reserved(self, around: _Around) -> list[int]:
         """Papers nobody has voted on, drawn by a lot that turns each day; one for every nine voted ones."""
-        if self.window.period == "all" or total < RESERVED_EVERY:
+        most = min(RESERVED_MOST, around.voted // (RESERVED_EVERY - 1))
+        if self.window.period == "all" or around.total < RESERVED_EVERY or not most:
             return []
-        recent = self.rows.filter(voted=False)
-        if self.window.period == "trending":
-            newest = newest_day()
-            if newest is None:
-                return []
-            recent = recent.filter(listed_on__gt=newest - timedelta(days=RESERVED_DAYS))
-            voted = RESERVED_EVERY * RESERVED_MOST
-        else:
-            voted = self.rows.filter(voted=True).count()
-        most = min(RESERVED_MOST, voted // (RESERVED_EVERY - 1))
-        if not most:
-            return []
-        turn = scoring.announcement_days(today()) * 16_807 + 11
-        lot = (F(self.key) % 2_147_483_647 * 48_271 + turn) % 2_147_483_647
-        return list(recent.order_by(lot, self.key).values_list(self.key, flat=True)[:most])
-
-    def neighbours(self) -> tuple[Window | None, Window | None]:
-        """The nearest windows before and after that hold papers under the same filters."""
         first, last = self.window.first, self.window.last
         if first is None or last is None:
-            return None, None
-        if self.window.period == "month":
-            here = first.year * 100 + first.month
-            before = self.all.filter(month__lt=here).aggregate(at=Max("month"))["at"]
-            after = self.all.filter(month__gt=here).aggregate(at=Min("month"))["at"]
-            return _month_of(before), _month_of(after)
-        make = day_window if self.window.period == "day" else week_window
-        before = self.all.filter(listed_on__lt=first).aggregate(at=Max("listed_on"))["at"]
-        after = self.all.filter(listed_on__gt=last).aggregate(at=Min("listed_on"))["at"]
-        return before and make(before), after and make(after)
+            last = newest_day() or today()
+            first = last - timedelta(days=RESERVED_DAYS)
+        unvoted = self.all.filter(listed_on__range=(first, last), voted=False)
+        # A multiplicative hash modulo the Mersenne prime 2**31 - 1 scatters the papers around a wheel; each
+        # day turns it by 0.56 of a round.
+        turn = scoring.announcement_days(today()) * 1_203_248_318 % 2_147_483_647
+        lot = (F(self.key) % 2_147_483_647 * 1_103_515_245 + turn) % 2_147_483_647
+        return list(unvoted.order_by(lot, self.key).values_list(self.key, flat=True)[:most])
+
+
+def _count(rows: QuerySet[Any]) -> Subquery:
+    return Subquery(rows.order_by().annotate(many=Func(Value(1), function="COUNT")).values("many"))
+
+
+def _nearest(rows: QuerySet[Any], order: str) -> Subquery:
+    return Subquery(rows.order_by(order).values(order.removeprefix("-"))[:1])
 
 
 def _in_window(rows: QuerySet[Any], window: Window) -> QuerySet[Any]:
@@ -196,10 +219,6 @@ def _in_window(rows: QuerySet[Any], window: Window) -> QuerySet[Any]:
 def _reserved_before(place: int, reserved: int) -> int:
     """How many of the first `place` places are reserved."""
     return min(place // RESERVED_EVERY, reserved)
-
-
-def _month_of(number: int | None) -> Window | None:
-    return month_window(date(number // 100, number % 100, 1)) if number else None
 
 
 def _category_number(code: str) -> int:
