@@ -11,7 +11,7 @@ from typing import Any
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.library import Library
 from bibtexparser.middlewares import LatexDecodingMiddleware
-from bibtexparser.middlewares.names import parse_single_name_into_parts, split_multiple_persons_names
+from bibtexparser.middlewares.names import parse_single_name_into_parts
 from bibtexparser.model import Block, DuplicateFieldKeyBlock, Entry, Field, ParsingFailedBlock, String
 
 from broadsheet import identifiers
@@ -19,6 +19,7 @@ from broadsheet.sources import PaperRecord, Reject, citations, links, moments, w
 from broadsheet.sources.pieces import Piece, Stream, blocks, papers, reject
 
 MOST_STRINGS = 10_000
+LONGEST_JOINED = 10_000
 
 # What it would log is what we yield as a `Reject`.
 logging.getLogger("bibtexparser").addHandler(logging.NullHandler())
@@ -73,7 +74,13 @@ def _value(written: str, strings: dict[str, str]) -> str:
     whole = written.strip()
     if _is_one_part(whole):
         return _part(whole, strings)
-    return "".join(_part(part, strings) for part in re.split(r'(?<=["}\w\s])#(?=["{\w\s])', whole))
+    # Strings made of strings double with every line: a small file could ask for all the memory there is.
+    text = ""
+    for part in re.split(r'(?<=["}\w\s])#(?=["{\w\s])', whole):
+        text += _part(part, strings)
+        if len(text) > LONGEST_JOINED:
+            break
+    return text[:LONGEST_JOINED]
 
 
 def _is_one_part(written: str) -> bool:
@@ -158,8 +165,25 @@ def _eprint(fields: dict[str, Any]) -> str:
 
 
 def _authors(value: str) -> tuple[str, ...]:
-    people = split_multiple_persons_names(value)[: words.MOST_AUTHORS]
-    return tuple(name for person in people if person != "others" and (name := _first_name_first(person)))
+    people = [person for person in _people(value) if person != "others"]
+    return tuple(filter(None, map(_first_name_first, people[: words.MOST_AUTHORS])))
+
+
+_AND_OR_BRACE = re.compile(r"(?<!\\)[{}]| and (?:and )*", re.IGNORECASE)
+
+
+def _people(value: str) -> list[str]:
+    """The names between the `and`s that stand outside braces. (bibtexparser 2.1 offers the same, but loses
+    the accent of a name that begins with one: `\\'{E}mile`.)"""
+    value = " ".join(value.split())
+    depth, start, people = 0, 0, []
+    for match in _AND_OR_BRACE.finditer(value):
+        if match[0] in "{}":
+            depth = max(0, depth + (1 if match[0] == "{" else -1))
+        elif depth == 0:
+            people.append(value[start : match.start()])
+            start = match.end()
+    return [*people, value[start:]]
 
 
 def _first_name_first(person: str) -> str:

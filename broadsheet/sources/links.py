@@ -10,23 +10,18 @@ MOST_LINKS = 10
 LONGEST_URL = 2_000
 LONGEST_TEXT = 100_000
 
-# Looking for these first saves the expression on nine abstracts of ten.
-_HINTS = (
-    "ithub.",
-    "itHub.",
-    "ITHUB.",
-    "itlab.com",
-    "itLab.com",
-    "odeberg.org",
-    "uggingface.co",
-    "uggingFace.co",
-)
-_HOSTED = re.compile(
-    r"(?<![\w.@/-])(?:https?://)?(?:www\.)?"
-    r"(?P<host>github\.com|gitlab\.com|codeberg\.org|huggingface\.co|[a-z0-9][a-z0-9-]{0,62}\.github\.io)"
-    r"(?P<path>(?:/[\w.~%+@-]{0,200}){0,8})",
+# A literal dot in front makes this many times faster than an expression that begins with the host's name.
+_HOST_END = re.compile(
+    r"\.(?:(?<=github\.)(?:com|io)|(?<=gitlab\.)com|(?<=codeberg\.)org|(?<=huggingface\.)co)(?![\w-])",
     re.IGNORECASE | re.ASCII,
 )
+_HOST = re.compile(
+    r"(?:^|https?://|[^\w.@/-])(?:www\.)?"
+    r"(github\.com|gitlab\.com|codeberg\.org|huggingface\.co|[a-z0-9][a-z0-9-]{0,62}\.github\.io)$",
+    re.IGNORECASE | re.ASCII,
+)
+_LONGEST_HOST = 90
+_PATH = re.compile(r"(?:/[\w.~%+@-]{0,200}){0,8}", re.ASCII)
 _ESCAPED = re.compile(r"\\([_%#&~])(?:\{\})?")
 _FORGES = {"github.com": 2, "codeberg.org": 2, "gitlab.com": 8}
 _NOT_OWNERS = frozenset({
@@ -68,27 +63,45 @@ def gathered(given: list[tuple[LinkKind, object]], *texts: str) -> tuple[LinkRec
     """The links that a record gives by name, then those found in its texts; each once, at most ten."""
     found = [LinkRecord(kind, address) for kind, value in given if (address := _given(kind, value))]
     for text in texts:
-        if any(hint in text for hint in _HINTS):
+        if _may_hold_links(text):
             found += _found(text[:LONGEST_TEXT])
-    return tuple(dict.fromkeys(found))[:MOST_LINKS] if found else ()
+    return _once(found) if found else ()
+
+
+def _once(found: list[LinkRecord]) -> tuple[LinkRecord, ...]:
+    first: dict[tuple[str, str], LinkRecord] = {}
+    for link in found:
+        first.setdefault((link.kind, link.url.lower()), link)
+    return tuple(first.values())[:MOST_LINKS]
+
+
+def _may_hold_links(text: str) -> bool:
+    """The ends of the hosts, however they are capitalised: saves the expression on nine abstracts of ten."""
+    return "ub.com" in text or "ub.io" in text or "ab.com" in text or "ace.co" in text or "berg.org" in text
 
 
 def _given(kind: LinkKind, value: object) -> str | None:
-    """A repository is spelt as it would be if found in a text, so that the two are one link."""
+    """The address, spelt as it would be if found in a text, so that the two are one link."""
     address = web(value)
-    known = _HOSTED.match(address) if address and kind == "code" else None
-    hosted = _link(known) if known else None
-    return hosted.url if hosted and hosted.kind == "code" else address
+    hosted = _found(address) if address and kind != "abstract" else []
+    return hosted[0].url if hosted and hosted[0].kind == kind else address
 
 
 def _found(text: str) -> list[LinkRecord]:
     if "\\" in text:
         text = _ESCAPED.sub(r"\1", text)
-    return [link for match in _HOSTED.finditer(text) if (link := _link(match))]
+    ends = (match.span() for match in _HOST_END.finditer(text))
+    return [link for start, end in ends if (link := _link(text, start, end))]
 
 
-def _link(match: re.Match[str]) -> LinkRecord | None:
-    host, path = match["host"].lower(), trimmed(match["path"]).rstrip("/")
+def _link(text: str, dot: int, end: int) -> LinkRecord | None:
+    """The link whose host has its last dot at `dot` and ends at `end`."""
+    found = _HOST.search(text, max(0, dot - _LONGEST_HOST), end)
+    path = _PATH.match(text, end)
+    return _hosted(found[1].lower(), trimmed(path[0]).rstrip("/")) if found and path else None
+
+
+def _hosted(host: str, path: str) -> LinkRecord | None:
     if host.endswith(".github.io"):
         return LinkRecord("project", f"https://{host}{path}")
     parts = [part for part in path.split("/") if part]

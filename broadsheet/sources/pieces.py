@@ -37,7 +37,7 @@ class Stream(Protocol):
 
 
 class Piece(NamedTuple):
-    """One JSON object. `line` counts from 1 (entries where lines mean nothing); `raw` is how it is written."""
+    """One JSON object. `line` counts from 1 (entries, where lines mean nothing); `raw` is as written."""
 
     line: int
     row: dict[str, Any]

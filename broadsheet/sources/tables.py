@@ -1,8 +1,9 @@
 """Tables of papers, a row each, as JSON lines or Parquet: arXiv records and days of Hugging Face's list.
 
 A row of papers holds `id`, `title`, `abstract`, `authors`, `categories` (primary first), `published`,
-`updated`, `announced`, `month`, `comment`; a row of a day's list holds `day`, `rank`, `snapshot_at`, votes
-and links instead of the last five. Only `title` must be there; other columns are ignored.
+`updated`, `announced`, `month`, `comment`; a row of a day's list holds `day`, `rank` (from 0),
+`snapshot_at`, votes and links instead of the last five. Only `title` must be there; columns of other
+names are ignored.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from broadsheet.sources.pieces import Piece, Stream, objects, papers
 
 COLUMNS = frozenset({
     "id", "arxiv_id", "doi", "url", "title", "abstract", "summary", "authors", "categories", "month",
-    "primary_category", "published", "published_at", "updated", "updated_at", "announced", "comment", "comments",
-    "journal_ref", "license", "licence", "withdrawn", "organization", "day", "rank", "snapshot_at", "upvotes",
-    "github_stars", "github_repo", "project_page",
+    "primary_category", "published", "published_at", "updated", "updated_at", "announced", "comment",
+    "comments", "journal_ref", "license", "licence", "withdrawn", "organization", "day", "rank",
+    "snapshot_at", "upvotes", "github_stars", "github_repo", "project_page",
 })  # fmt: skip
 
 # A new paper is announced within days; a later day is that of a new version.
@@ -156,13 +157,18 @@ def _listed(row: dict[str, Any]) -> PaperRecord:
         published_at=published,
         month=identifiers.month_of(known[0]) if known and not published else None,
         announced_on=moments.day(row.get("day")),
-        place=signals.place(row.get("rank")),
+        place=_place(row.get("rank")),
         organization=words.line(row.get("organization")),
         links=links.gathered(
             [("code", row.get("github_repo")), ("project", row.get("project_page"))], abstract
         ),
         signals=signals.levels(moments.moment(row.get("snapshot_at")), counts),
     )
+
+
+def _place(rank: object) -> int | None:
+    """The table counts ranks from 0."""
+    return signals.place(rank + 1) if isinstance(rank, int) else None
 
 
 def _identifiers(row: dict[str, Any]) -> tuple[str, ...]:

@@ -26,7 +26,9 @@ def title(value: object) -> str:
     """A title on one line. Raises `NotAPaper` if there is none or it has more than 100,000 characters."""
     if isinstance(value, list) and value:
         value = value[0]
-    if not isinstance(value, str) or not (found := plain_line(_plainer(value))):
+    if not isinstance(value, str) or not (
+        found := value if _is_plain(value) else plain_line(_plainer(value))
+    ):
         raise NotAPaper("The entry has no title.")
     if len(found) > LONGEST_TITLE:
         raise NotAPaper("The title is longer than 100,000 characters.")
@@ -37,6 +39,8 @@ def line(value: object, longest: int = LONGEST_REMARK) -> str:
     """`value` on one line, cut at `longest` characters; empty for anything that is not text."""
     if not isinstance(value, str) or not value:
         return ""
+    if _is_plain(value):
+        return value[:longest].rstrip()
     return plain_line(_plainer(value[: 2 * longest]))[:longest].rstrip()
 
 
@@ -44,7 +48,22 @@ def block(value: object) -> str:
     """An abstract with its paragraphs, cut at 100,000 characters; empty for anything that is not text."""
     if not isinstance(value, str) or not value:
         return ""
+    if _is_plain(value):
+        return value[:LONGEST_ABSTRACT].rstrip()
     return plain_block(_plainer(value[: 2 * LONGEST_ABSTRACT]))[:LONGEST_ABSTRACT].rstrip()
+
+
+def _is_plain(value: str) -> bool:
+    """Whether cleaning would change nothing. Most texts are such, and telling so is cheaper than cleaning."""
+    return (
+        value.isascii()
+        and value.isprintable()
+        and "  " not in value
+        and "\\" not in value
+        and "&" not in value
+        and value[:1] != " "
+        and value[-1:] != " "
+    )
 
 
 # --- names -----------------------------------------------------------------------------------------------
@@ -57,15 +76,15 @@ def names(value: object) -> tuple[str, ...]:
         value = split_names(value)
     if not isinstance(value, list):
         return ()
-    found = [one for one in map(_name_of, value[:MOST_AUTHORS]) if one]
-    if any("," in one for one in found):
-        found = [one for each in found for one in _apart(each)]
-    return tuple(found)
+    found = tuple(filter(None, map(_name_of, value[:MOST_AUTHORS])))
+    if "," in "".join(found):
+        return tuple(one for each in found for one in _apart(each))
+    return found
 
 
 def _name_of(value: Any) -> str:
     if isinstance(value, str):
-        return name(value)
+        return _cached_name(value) if len(value) <= _LONGEST_CACHED else _name(value)
     if isinstance(value, dict):
         return "" if value.get("hidden") is True else _name_of_object(value)
     if isinstance(value, list):
@@ -84,7 +103,7 @@ def _name_of_object(person: dict[str, Any]) -> str:
 
 def name(value: str) -> str:
     """One person's name on one line."""
-    return _cached_name(value) if len(value) <= 100 else _name(value)
+    return _cached_name(value) if len(value) <= _LONGEST_CACHED else _name(value)
 
 
 def _name(value: str) -> str:
@@ -93,6 +112,7 @@ def _name(value: str) -> str:
 
 
 # The same people write again and again. Long names are kept out, so that the cache stays small.
+_LONGEST_CACHED = 100
 _cached_name = lru_cache(maxsize=1 << 16)(_name)
 
 
@@ -188,12 +208,16 @@ _LATEX = re.compile(
     r"|\\(?P<letter>ss|ae|AE|oe|OE|o|O|l|L|aa|AA|i|j)(?![A-Za-z])(?:\{\}|\s{1,3})?"
     r")(?(open)\})"
 )
+# Much cheaper than the above, and says no to most of what is full of formulas.
+_MAY_BE_LETTER = re.compile(
+    r"\\(?:[`'^\"~=.]|[uvHckrd][\s{]|(?:ss|ae|AE|oe|OE|o|O|l|L|aa|AA|i|j)(?![A-Za-z]))"
+)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
 
 
 def _plainer(value: str) -> str:
     """With LaTeX's accented letters (outside formulas) and HTML's entities as the characters they mean."""
-    if "\\" in value:
+    if "\\" in value and _MAY_BE_LETTER.search(value):
         value = _LATEX.sub(_letter, value)
     return _ENTITY.sub(_unescaped, value) if "&" in value else value
 
