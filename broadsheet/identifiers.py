@@ -250,6 +250,14 @@ def scheme(identifier: str) -> Scheme:
 _SCHEMES: dict[str, Scheme] = {"doi": "doi", "acl": "acl", "openreview": "openreview", "local": "local"}
 
 
+def rank(identifier: str) -> int:
+    """Sorts canonical identifiers, the strongest first: arXiv, ACL, OpenReview, DOI, local."""
+    return _RANKS[scheme(identifier)]
+
+
+_RANKS: dict[Scheme, int] = {"arxiv": 0, "acl": 1, "openreview": 2, "doi": 3, "local": 4}
+
+
 def arxiv_id(identifier: str) -> str | None:
     """The arXiv id without its version, if this canonical identifier is one."""
     return identifier if scheme(identifier) == "arxiv" else None

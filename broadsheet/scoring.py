@@ -126,11 +126,3 @@ def roll_forward(day: date) -> date:
 def next_weekday(day: date) -> date:
     """The first weekday after `day`."""
     return roll_forward(day + timedelta(days=1))
-
-
-def shuffled(number: int, seed: int) -> int:
-    """A fair, repeatable lot for a paper: the same number and seed give the same lot, 0 ≤ lot < 2**31.
-
-    Small enough for SQL to compute with 64-bit integers (a multiplicative hash modulo a Mersenne prime).
-    """
-    return (number % 2_147_483_647 * 48_271 + seed % 2_147_483_647 * 16_807 + 11) % 2_147_483_647

@@ -13,12 +13,14 @@ _SECRET = re.compile(r"(?i)\b(token|key|secret|password|signature|authorization)
 class UtcLine(logging.Formatter):
     """`2026-08-21T08:19:07Z WARNING broadsheet.catalog: message`, on one line whatever the message holds."""
 
-    converter = time.gmtime
     default_time_format = "%Y-%m-%dT%H:%M:%S"
-    default_msec_format = None  # type: ignore[assignment]
+    default_msec_format = ""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)sZ %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        return time.strftime(self.default_time_format, time.gmtime(record.created))
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)

@@ -19,7 +19,9 @@ from broadsheet.models.fields import LinesField, pack
 Row = Sequence[Any]
 
 
-def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row], ignore: bool = False) -> None:
+def insert(
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[Row], ignore: bool = False
+) -> None:
     """Inserts `rows`, whose values follow `columns` (attribute names). `ignore` skips rows that exist."""
     prepared = _prepare(model, columns, rows)
     if not prepared:
@@ -43,7 +45,7 @@ def update(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row
 
 def reserve(model: type[models.Model], count: int) -> range:
     """The next `count` primary keys of a table with an automatic key. Nobody else gets them."""
-    table, column = model._meta.db_table, model._meta.pk.column
+    table, column = model._meta.db_table, _column(model, "pk")
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # Sequence values are handed out one by one; a lock makes ours one run of numbers.
@@ -79,7 +81,7 @@ def _prepare(model: type[models.Model], columns: Sequence[str], rows: Iterable[R
     ]
     if not converters:
         return list(rows)
-    prepared = []
+    prepared: list[Row] = []
     for row in rows:
         values = list(row)
         for index, convert in converters:
@@ -111,6 +113,8 @@ def _sqlite_datetime(value: datetime) -> str:
 
 
 def _field(model: type[models.Model], column: str) -> models.Field[Any, Any]:
+    if column == "pk":
+        return model._meta.pk
     for field in model._meta.concrete_fields:
         if column in (field.name, field.attname):
             return field
@@ -118,7 +122,11 @@ def _field(model: type[models.Model], column: str) -> models.Field[Any, Any]:
 
 
 def _quoted(model: type[models.Model], columns: Sequence[str]) -> list[str]:
-    return [connection.ops.quote_name(_field(model, column).column or column) for column in columns]
+    return [connection.ops.quote_name(_column(model, column)) for column in columns]
+
+
+def _column(model: type[models.Model], column: str) -> str:
+    return _field(model, column).column or column
 
 
 def _table(model: type[models.Model]) -> str:

@@ -15,7 +15,7 @@ from broadsheet.models.standing import Standing
 def category_names() -> dict[str, str]:
     """arXiv's names for its codes and archives (https://arxiv.org/category_taxonomy)."""
     lines = files("broadsheet").joinpath("data/categories.tsv").read_text("utf-8").splitlines()
-    return dict(line.split("\t", 1) for line in lines if line)  # type: ignore[misc]
+    return {code: name for code, _, name in (line.partition("\t") for line in lines)}
 
 
 class Category(models.Model):
@@ -48,6 +48,11 @@ class PaperCategory(Standing):
             models.Index(fields=["category", "month", "-score", "paper"], name="category_month"),
             models.Index(fields=["category", "-hotness", "paper"], name="category_hotness"),
             models.Index(fields=["category", "-score", "paper"], name="category_score"),
+            models.Index(
+                fields=["category", "listed_on", "paper"],
+                name="category_voted",
+                condition=models.Q(voted=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -71,6 +71,7 @@ class Paper(Standing):
             models.Index(fields=["changed_at", "id"], name="paper_changed"),
             models.Index(fields=["title_key"], name="paper_title_key"),
             models.Index(fields=["listed_on", "id"], name="paper_unvoted", condition=models.Q(voted=False)),
+            models.Index(fields=["listed_on", "id"], name="paper_voted", condition=models.Q(voted=True)),
             models.Index(fields=["-hotness", "id"], name="paper_code", condition=models.Q(has_code=True)),
             models.Index(fields=["-hotness", "id"], name="paper_models", condition=models.Q(has_models=True)),
         ]

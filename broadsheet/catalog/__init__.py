@@ -1,0 +1,21 @@
+"""Takes papers in: new, revised, withdrawn, merged. Every paper in the house came through `take_in`.
+
+A batch is one transaction: find the papers that the records speak of, lay each record over what is
+known, write what differs. Taking the same record in twice writes nothing the second time, so a run that
+was cut off is simply run again.
+"""
+
+from broadsheet.catalog.batch import Taken
+from broadsheet.catalog.files import ImportReport, Progress, import_files
+from broadsheet.catalog.taking import retire_builtin, take_in, take_in_batch, take_in_builtin
+
+__all__ = [
+    "ImportReport",
+    "Progress",
+    "Taken",
+    "import_files",
+    "retire_builtin",
+    "take_in",
+    "take_in_batch",
+    "take_in_builtin",
+]

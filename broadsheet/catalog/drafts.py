@@ -1,0 +1,224 @@
+"""One paper being worked on, and how a record is laid over what is already known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from broadsheet import identifiers, trending
+from broadsheet.sources import PaperRecord, SignalRecord
+
+# Who is believed when two sources differ. Larger wins; a source that is not named counts as a bibliography.
+AUTHORITY = {"builtin": 0, "bibtex": 1, "ris": 1, "csl": 1, "huggingface": 2, "arxiv": 3}
+
+# A person's own file is corrected by hand and imported again: its newest word stands.
+OWN_FILES = frozenset({"bibtex", "ris", "csl"})
+
+# The same title is hashed up to three times while a batch finds its papers.
+title_key = lru_cache(maxsize=8192)(identifiers.title_key)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A paper being worked on: the columns of its row, what it had before, and what belongs to it."""
+
+    identifier: str = ""
+    title: str = ""
+    title_key: int = 0
+    abstract: str = ""
+    abstract_is_ours: bool = False
+    authors: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    published_at: datetime | None = None
+    submitted_at: datetime | None = None
+    changed_at: datetime | None = None
+    revised_at: datetime | None = None
+    announced: bool = False
+    place: int | None = None
+    comment: str = ""
+    journal_ref: str = ""
+    licence: str = ""
+    organization: str = ""
+    source: str = ""
+    withdrawn: bool = False
+    hidden: bool = False
+    upvotes: int = 0
+    comments: int = 0
+    outside_upvotes: int = 0
+    outside_comments: int = 0
+    stars: int | None = None
+    listed_on: date | None = None
+    month: int | None = None
+    score: float | None = None
+    hotness: float | None = None
+    voted: bool = False
+    has_code: bool = False
+    has_models: bool = False
+
+
+COLUMNS = tuple(field.name for field in fields(Draft))
+WORDS = ("title", "abstract", "authors", "categories", "organization", "withdrawn")
+STANDING = ("listed_on", "month", "score", "hotness", "voted", "has_code", "has_models")
+
+
+class Work:
+    """One draft with its identity and its rows in other tables."""
+
+    __slots__ = (
+        "aliases",
+        "before",
+        "draft",
+        "fate",
+        "links",
+        "new_links",
+        "new_signals",
+        "new_versions",
+        "pk",
+        "signals",
+        "versions",
+    )
+
+    def __init__(self, draft: Draft, pk: int | None = None) -> None:
+        self.draft = draft
+        self.pk = pk
+        self.before: tuple[Any, ...] | None = row(draft) if pk else None
+        self.links: set[tuple[str, str]] = set()
+        self.versions: dict[int, datetime | None] = {}
+        self.signals: dict[tuple[str, str, datetime], float] = {}
+        self.new_links: list[tuple[str, str, str]] = []
+        self.new_versions: dict[int, datetime | None] = {}
+        self.new_signals: dict[tuple[str, str, datetime], float] = {}
+        self.aliases: set[str] = set()
+        self.fate = "unchanged"
+
+
+def row(draft: Draft) -> tuple[Any, ...]:
+    return tuple(
+        tuple(value) if isinstance(value, list) else value for value in map(draft.__getattribute__, COLUMNS)
+    )
+
+
+def values(draft: Draft) -> tuple[Any, ...]:
+    return tuple(map(draft.__getattribute__, COLUMNS))
+
+
+def differs(work: Work, column: str) -> bool:
+    if not work.before:
+        return True
+    value = getattr(work.draft, column)
+    return bool(work.before[COLUMNS.index(column)] != (tuple(value) if isinstance(value, list) else value))
+
+
+def words_differ(work: Work) -> bool:
+    return any(differs(work, column) for column in WORDS)
+
+
+def _authority(source: str) -> int:
+    return AUTHORITY.get(source, 1)
+
+
+def lay_words(record: PaperRecord, draft: Draft) -> None:
+    """Lets the record speak where it is believed more, or where nothing is known yet."""
+    theirs, ours = _authority(record.source), _authority(draft.source) if draft.source else -1
+    newer = record.revised_at is not None and (
+        draft.revised_at is None or record.revised_at > draft.revised_at
+    )
+    believed = theirs > ours or (theirs == ours and (newer or record.source in OWN_FILES))
+    fuller = (
+        theirs == ours
+        and len(record.abstract) > len(draft.abstract)
+        and record.abstract.startswith(draft.abstract.rstrip(".…"))
+    )
+    if record.title != draft.title and (believed or not draft.title):
+        draft.title, draft.title_key = record.title, title_key(record.title)
+    if record.abstract and (believed or fuller or not draft.abstract):
+        draft.abstract, draft.abstract_is_ours = record.abstract, record.source == "builtin"
+    for name in ("authors", "categories", "comment", "journal_ref", "licence", "organization"):
+        said = getattr(record, name)
+        if said and (believed or not getattr(draft, name)):
+            setattr(draft, name, said)
+    if record.published_at and (believed or not draft.published_at):
+        draft.published_at = record.published_at
+    if newer:
+        draft.revised_at = record.revised_at
+    if believed or theirs == ours:
+        draft.withdrawn = record.withdrawn or (draft.withdrawn and not newer)
+    if theirs > ours:
+        if draft.source == "builtin":
+            draft.submitted_at, draft.announced, draft.place = None, False, None
+        draft.source = record.source
+
+
+def lay_dates(record: PaperRecord, draft: Draft, now: datetime) -> None:
+    """When the paper stands on our daily list: the earliest day a source named, else arXiv's own calendar."""
+    if record.announced_on:
+        noon = _noon(record.announced_on)
+        # A better-believed source has spoken already: the built-in page no longer counts.
+        outdated = record.source == "builtin" and draft.source != "builtin"
+        if not outdated and (not draft.announced or draft.submitted_at is None or noon < draft.submitted_at):
+            draft.submitted_at, draft.announced, draft.place = noon, True, record.place
+        elif noon == draft.submitted_at and draft.place is None and not outdated:
+            draft.place = record.place
+    if not draft.announced and draft.published_at:
+        draft.submitted_at = _announced_after(draft.published_at)
+    if draft.submitted_at is None and draft.month is None:
+        month = record.month or identifiers.month_of(draft.identifier)
+        draft.month = month.year * 100 + month.month if month else None
+
+
+def lay_signals(source: str, signals: Sequence[SignalRecord], work: Work) -> None:
+    known = len(work.new_signals)
+    for signal in signals:
+        key = (source, signal.kind, signal.seen_at)
+        if key not in work.signals:
+            work.signals[key] = work.new_signals[key] = signal.value
+    if len(work.new_signals) > known:
+        level_signals(work)
+
+
+def level_signals(work: Work) -> None:
+    """Sums the newest level of each source, kind by kind, into the draft's columns."""
+    levels: dict[tuple[str, str], tuple[datetime, float]] = {}
+    for (who, kind, seen_at), value in work.signals.items():
+        if (who, kind) not in levels or seen_at >= levels[who, kind][0]:
+            levels[who, kind] = (seen_at, value)
+    totals: dict[str, float] = {}
+    for (_, kind), (_, value) in levels.items():
+        totals[kind] = totals.get(kind, 0) + value
+    work.draft.outside_upvotes = _count_of(totals.get("upvotes", 0))
+    work.draft.outside_comments = _count_of(totals.get("comments", 0))
+    if "stars" in totals:
+        work.draft.stars = _count_of(totals["stars"])
+
+
+def _count_of(value: float) -> int:
+    return int(min(max(value, 0), 2_000_000_000))
+
+
+def _noon(day: date) -> datetime:
+    """Noon of a day in the listing time zone: still the same day when the zone is changed by some hours."""
+    return _noon_in(day, trending.listing_zone())
+
+
+@lru_cache(maxsize=16_384)
+def _noon_in(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(12), zone).astimezone(UTC)
+
+
+def _announced_after(published_at: datetime) -> datetime:
+    return _noon(trending.announcement_day(published_at))
+
+
+def fill(draft: Draft, other: Draft) -> None:
+    """What the other draft knows and this one does not."""
+    for name in COLUMNS:
+        if name not in STANDING and not getattr(draft, name) and getattr(other, name):
+            setattr(draft, name, getattr(other, name))
+    draft.has_code |= other.has_code
+    draft.has_models |= other.has_models
+    if _authority(other.source) > _authority(draft.source):
+        draft.source = other.source

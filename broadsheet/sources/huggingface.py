@@ -1,0 +1,75 @@
+"""Hugging Face's daily papers, as `GET /api/daily_papers` and `GET /api/papers/{id}` answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from broadsheet import identifiers
+from broadsheet.sources import PaperRecord, Reject, links, moments, signals, words
+from broadsheet.sources.pieces import Stream, objects, papers
+
+
+class HuggingFaceSource:
+    """An answer as a `Source`, in the order of the answer. Reads `stream` once.
+
+    The answer does not say when its votes were counted: `seen_at` does (aware; default: now).
+    """
+
+    name = "huggingface"
+
+    def __init__(self, stream: Stream, seen_at: datetime | None = None) -> None:
+        self.stream = stream
+        self.seen_at = seen_at or datetime.now(UTC)
+
+    def fetch(self, since: datetime | None = None) -> Iterator[PaperRecord | Reject]:
+        return papers(objects(self.stream), self._record, since)
+
+    def _record(self, row: dict[str, Any]) -> PaperRecord:
+        return record(row, self.seen_at)
+
+
+def record(item: dict[str, Any], seen_at: datetime) -> PaperRecord:
+    """One item, wrapped (`{"paper": {...}, ...}`) or flat, as a paper. Raises `NotAPaper` without a title."""
+    inner = item.get("paper")
+    paper: dict[str, Any] = inner if isinstance(inner, dict) else {}
+    # The newer fields stand inside, the older outside; the flat shape has no inside at all.
+    both = {**item, **{key: value for key, value in paper.items() if value is not None}}
+    identified = identifiers.parse(both["id"]) if isinstance(both.get("id"), str) else None
+    abstract = words.block(both.get("summary"))
+    published = moments.moment(both.get("publishedAt"))
+    return PaperRecord(
+        source="huggingface",
+        title=words.title(both.get("title")),
+        identifiers=(identified.identifier,) if identified else (),
+        abstract=abstract,
+        authors=words.names(both.get("authors")),
+        published_at=published,
+        month=identifiers.month_of(identified.identifier) if identified and not published else None,
+        announced_on=moments.day(both.get("submittedOnDailyAt") or _outer_date(item, paper)),
+        organization=_organization(both.get("organization")),
+        withdrawn=moments.moment(both.get("withdrawnAt")) is not None,
+        links=links.gathered(
+            [("code", both.get("githubRepo")), ("project", both.get("projectPage"))], abstract
+        ),
+        signals=signals.levels(
+            seen_at,
+            {
+                "upvotes": both.get("upvotes"),
+                "comments": both.get("numComments"),
+                "stars": both.get("githubStars"),
+            },
+        ),
+    )
+
+
+def _outer_date(item: dict[str, Any], paper: dict[str, Any]) -> object:
+    """Around a dated paper, the outer `publishedAt` is the day on which it was put on the list."""
+    return item.get("publishedAt") if paper.get("publishedAt") else None
+
+
+def _organization(value: object) -> str:
+    if isinstance(value, dict):
+        return words.line(value.get("fullname")) or words.line(value.get("name"))
+    return words.line(value)

@@ -1,0 +1,123 @@
+"""What else belongs to a paper on the web: code, models, data sets, demos and project pages."""
+
+from __future__ import annotations
+
+import re
+
+from broadsheet.sources import LinkKind, LinkRecord
+
+MOST_LINKS = 10
+LONGEST_URL = 2_000
+LONGEST_TEXT = 100_000
+
+# A literal dot in front makes this many times faster than an expression that begins with the host's name.
+_HOST_END = re.compile(
+    r"\.(?:(?<=github\.)(?:com|io)|(?<=gitlab\.)com|(?<=codeberg\.)org|(?<=huggingface\.)co)(?![\w-])",
+    re.IGNORECASE | re.ASCII,
+)
+_HOST = re.compile(
+    r"(?:^|https?://|[^\w.@/-])(?:www\.)?"
+    r"(github\.com|gitlab\.com|codeberg\.org|huggingface\.co|[a-z0-9][a-z0-9-]{0,62}\.github\.io)$",
+    re.IGNORECASE | re.ASCII,
+)
+_LONGEST_HOST = 90
+_PATH = re.compile(r"(?:/[\w.~%+@-]{0,200}){0,8}", re.ASCII)
+_ESCAPED = re.compile(r"\\([_%#&~])(?:\{\})?")
+_FORGES = {"github.com": 2, "codeberg.org": 2, "gitlab.com": 8}
+_NOT_OWNERS = frozenset({
+    "about", "apps", "blog", "collections", "contact", "datasets", "docs", "enterprise", "explore",
+    "features", "help", "join", "learn", "login", "marketplace", "models", "organizations", "orgs",
+    "papers", "posts", "pricing", "search", "settings", "spaces", "sponsors", "tasks", "topics", "users",
+})  # fmt: skip
+_WEB = re.compile(
+    r"https?://[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?(?::\d{1,5})?(?:[/?#][!#-;=?-\[\]_a-z~]{0,1900})?",
+    re.IGNORECASE | re.ASCII,
+)
+_PAIRS = {")": "(", "]": "["}
+
+
+def web(value: object) -> str | None:
+    """`value` if it is an address on the web that is safe to show as a link: http or https, nobody's password
+    in it, no spaces or quotes, at most 2,000 characters."""
+    if not isinstance(value, str) or len(value) > LONGEST_URL:
+        return None
+    address = trimmed(value.strip())
+    return address if _WEB.fullmatch(address) and "." in address else None
+
+
+def trimmed(address: str) -> str:
+    """Without the punctuation of the sentence around it."""
+    surplus = {close: address.count(close) - address.count(opening) for close, opening in _PAIRS.items()}
+    end = len(address)
+    while end:
+        last = address[end - 1]
+        if surplus.get(last, 0) > 0:
+            surplus[last] -= 1
+        elif last not in ".,;:!?'\"*~":
+            break
+        end -= 1
+    return address[:end]
+
+
+def gathered(given: list[tuple[LinkKind, object]], *texts: str) -> tuple[LinkRecord, ...]:
+    """The links that a record gives by name, then those found in its texts; each once, at most ten."""
+    found = [LinkRecord(kind, address) for kind, value in given if (address := _given(kind, value))]
+    for text in texts:
+        if _may_hold_links(text):
+            found += _found(text[:LONGEST_TEXT])
+    return _once(found) if found else ()
+
+
+def _once(found: list[LinkRecord]) -> tuple[LinkRecord, ...]:
+    first: dict[tuple[str, str], LinkRecord] = {}
+    for link in found:
+        first.setdefault((link.kind, link.url.lower()), link)
+    return tuple(first.values())[:MOST_LINKS]
+
+
+def _may_hold_links(text: str) -> bool:
+    """The ends of the hosts, however they are capitalised: saves the expression on nine abstracts of ten."""
+    return "ub.com" in text or "ub.io" in text or "ab.com" in text or "ace.co" in text or "berg.org" in text
+
+
+def _given(kind: LinkKind, value: object) -> str | None:
+    """The address, spelt as it would be if found in a text, so that the two are one link."""
+    address = web(value)
+    hosted = _found(address) if address and kind != "abstract" else []
+    return hosted[0].url if hosted and hosted[0].kind == kind else address
+
+
+def _found(text: str) -> list[LinkRecord]:
+    if "\\" in text:
+        text = _ESCAPED.sub(r"\1", text)
+    ends = (match.span() for match in _HOST_END.finditer(text))
+    return [link for start, end in ends if (link := _link(text, start, end))]
+
+
+def _link(text: str, dot: int, end: int) -> LinkRecord | None:
+    """The link whose host has its last dot at `dot` and ends at `end`."""
+    found = _HOST.search(text, max(0, dot - _LONGEST_HOST), end)
+    path = _PATH.match(text, end)
+    return _hosted(found[1].lower(), trimmed(path[0]).rstrip("/")) if found and path else None
+
+
+def _hosted(host: str, path: str) -> LinkRecord | None:
+    if host.endswith(".github.io"):
+        return LinkRecord("project", f"https://{host}{path}")
+    parts = [part for part in path.split("/") if part]
+    if host == "huggingface.co":
+        return _on_hugging_face(parts)
+    if len(parts) < 2 or parts[0].lower() in _NOT_OWNERS:
+        return None
+    kept = "/".join(parts[: _FORGES[host]]).removesuffix(".git")
+    return LinkRecord("code", f"https://{host}/{kept}")
+
+
+def _on_hugging_face(parts: list[str]) -> LinkRecord | None:
+    kinds: dict[str, LinkKind] = {"datasets": "dataset", "spaces": "demo"}
+    kind = kinds.get(parts[0].lower()) if parts else None
+    if kind and len(parts) >= 3:
+        return LinkRecord(kind, "https://huggingface.co/" + "/".join(parts[:3]))
+    if len(parts) < 2 or parts[0].lower() in _NOT_OWNERS:
+        return None
+    return LinkRecord("model", "https://huggingface.co/" + "/".join(parts[:2]))

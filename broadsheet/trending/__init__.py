@@ -1,0 +1,66 @@
+"""Keeps each paper's standing and lists papers by it: daily, weekly, monthly, trending, all time.
+
+A listing is read off an index: two queries whatever the window holds (ids in order, then the papers),
+a few more for the totals and the neighbours. docs/ranking.md publishes the order.
+"""
+
+from broadsheet.scoring import announcement_day
+from broadsheet.trending.days import listing_day, listing_zone, today
+from broadsheet.trending.listings import (
+    Entry,
+    FieldCount,
+    Listing,
+    PageOutOfRange,
+    UnknownCategory,
+    calendar,
+    fields,
+    listing,
+    newest_day,
+)
+from broadsheet.trending.reasons import Reason, reasons
+from broadsheet.trending.signals import Series, growth
+from broadsheet.trending.standing import rescore, stand
+from broadsheet.trending.windows import (
+    ALL_TIME,
+    TRENDING,
+    BadFilter,
+    BadWindow,
+    Filters,
+    Window,
+    day_window,
+    month_window,
+    parse,
+    week_window,
+)
+
+__all__ = [
+    "ALL_TIME",
+    "TRENDING",
+    "BadFilter",
+    "BadWindow",
+    "Entry",
+    "FieldCount",
+    "Filters",
+    "Listing",
+    "PageOutOfRange",
+    "Reason",
+    "Series",
+    "UnknownCategory",
+    "Window",
+    "announcement_day",
+    "calendar",
+    "day_window",
+    "fields",
+    "growth",
+    "listing",
+    "listing_day",
+    "listing_zone",
+    "month_window",
+    "newest_day",
+    "parse",
+    "reasons",
+    "rescore",
+    "stand",
+    "today",
+    "week_window",
+]

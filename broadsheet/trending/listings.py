@@ -1,0 +1,267 @@
+"""Reads a listing off an index: two queries for its papers, the others for its total and its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.models import Count, F, Func, Max, Q, QuerySet, Subquery, Value
+
+from broadsheet import scoring
+from broadsheet.models import Category, Paper, PaperCategory
+from broadsheet.trending.days import today
+from broadsheet.trending.reasons import Reason, reasons
+from broadsheet.trending.windows import FLAGS, Filters, Window, day_window, month_window, week_window
+
+# One place in ten is kept for a paper nobody has voted on yet, in the first three hundred places.
+RESERVED_EVERY = 10
+RESERVED_MOST = 30
+# Trending keeps its reserved places for papers listed within this many days.
+RESERVED_DAYS = 14
+# Beyond this place a listing without an end is not paged through: search or a month finds more.
+DEEPEST_PLACE = 30_000
+
+NO_FILTERS = Filters()
+
+
+class UnknownCategory(LookupError):
+    """No paper here is in that category."""
+
+
+class PageOutOfRange(LookupError):
+    """The listing has no such page; `pages` says how many there are."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__(f"This listing has {pages} page{'s' if pages != 1 else ''}.")
+        self.pages = pages
+
+
+@dataclass
+class Entry:
+    """A paper at its place (from 1). `reserved`: the place is kept for papers nobody has voted on."""
+
+    paper: Paper
+    place: int
+    reserved: bool = False
+    reasons: list[Reason] = field(default_factory=list)
+
+
+@dataclass
+class Listing:
+    """One page of a ranked list. `pages` counts from 1; `total` counts the whole list's papers."""
+
+    window: Window
+    filters: Filters
+    entries: list[Entry]
+    total: int
+    page: int
+    pages: int
+    previous: Window | None
+    next: Window | None
+
+    @property
+    def papers(self) -> list[Paper]:
+        return [entry.paper for entry in self.entries]
+
+
+@dataclass(frozen=True)
+class FieldCount:
+    code: str
+    name: str
+    papers: int
+
+
+def listing(
+    window: Window, filters: Filters = NO_FILTERS, page: int = 1, per_page: int | None = None
+) -> Listing:
+    """One page of a listing in its published order.
+
+    Raises PageOutOfRange when there is no such page and UnknownCategory when no paper is in the category.
+    """
+    size = per_page or settings.PAGE_SIZE
+    rows = _Rows(window, filters)
+    around = rows.around()
+    pages = max(1, -(-min(around.total, DEEPEST_PLACE) // size))
+    if not 1 <= page <= pages:
+        raise PageOutOfRange(pages)
+    start = (page - 1) * size
+    placed = rows.placed(start, min(start + size, DEEPEST_PLACE), around)
+    papers = Paper.objects.cards().in_bulk([pk for pk, _ in placed])
+    entries = [
+        Entry(papers[pk], start + index, reserved, reasons(papers[pk], window, reserved))
+        for index, (pk, reserved) in enumerate(placed, start=1)
+        if pk in papers
+    ]
+    return Listing(window, filters, entries, around.total, page, pages, around.previous, around.next)
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What one query tells of a window: its size, how many of it are voted on, what lies next to it."""
+
+    total: int = 0
+    voted: int = 0
+    previous: Window | None = None
+    next: Window | None = None
+
+
+class _Rows:
+    """The rows of a window under filters, on `Paper` or, within a category, on `PaperCategory`."""
+
+    def __init__(self, window: Window, filters: Filters) -> None:
+        self.window = window
+        self.filters = filters
+        self.key = "pk"
+        self.all: QuerySet[Any] = Paper.objects.all()
+        if filters.category:
+            self.key = "paper_id"
+            self.all = PaperCategory.objects.filter(category_id=_category_number(filters.category))
+        for item in filters.has:
+            self.all = self.all.filter(**{FLAGS[item]: True})
+        self.rows = _in_window(self.all, window)
+        self.order = "hotness" if window.period == "trending" else "score"
+
+    def around(self) -> _Around:
+        """One query of four numbers, each read off an index."""
+        if self.window.first is None or self.window.last is None:
+            return _Around(self._everything(), RESERVED_EVERY * RESERVED_MOST)
+        column = "month" if self.window.period == "month" else "listed_on"
+        first, last = self.window.first, self.window.last
+        start = first.year * 100 + first.month if column == "month" else first
+        end = start if column == "month" else last
+        days = self.all.filter(listed_on__range=(first, last))
+        found = Paper.objects.order_by("pk").values_list(
+            _count(self.rows),
+            _count(days.filter(voted=True)),
+            _nearest(self.all.filter(**{f"{column}__lt": start}), f"-{column}"),
+            _nearest(self.all.filter(**{f"{column}__gt": end}), column),
+        )[:1]
+        if not found:
+            return _Around()
+        total, voted, before, after = found[0]
+        return _Around(total, voted, self._window_of(before), self._window_of(after))
+
+    def _everything(self) -> int:
+        """The size of a listing without an end; a large one is counted once a minute, so it may lag by that."""
+        key = f"total:{connection.alias}:{self.window.key}:{self.filters.query}"
+        found = cache.get(key)
+        if found is None:
+            found = self.rows.count()
+            if found > 5000:
+                cache.set(key, found, 60)
+        return int(found)
+
+    def _window_of(self, found: Any) -> Window | None:
+        if found is None:
+            return None
+        if self.window.period == "month":
+            return month_window(date(found // 100, found % 100, 1))
+        return day_window(found) if self.window.period == "day" else week_window(found)
+
+    def placed(self, start: int, end: int, around: _Around) -> list[tuple[int, bool]]:
+        """The keys at places start+1 … end, each with whether its place is reserved."""
+        reserved = self._reserved(around)
+        ranked = self.rows.order_by(f"-{self.order}", self.key).values_list(self.key, flat=True)
+        if reserved:
+            ranked = ranked.exclude(**{f"{self.key}__in": reserved})
+        last = min(end, around.total)
+        before = _reserved_before(start, len(reserved))
+        upto = _reserved_before(last, len(reserved))
+        ordinary = iter(ranked[start - before : last - upto])
+        kept = iter(reserved[before:upto])
+        placed = []
+        for place in range(start + 1, last + 1):
+            is_kept = place % RESERVED_EVERY == 0 and place // RESERVED_EVERY <= len(reserved)
+            pk = next(kept if is_kept else ordinary, None)
+            if pk is not None:
+                placed.append((pk, is_kept))
+        return placed
+
+    def _reserved(self, around: _Around) -> list[int]:
+        """Papers nobody has voted on, drawn by a lot that turns each day; one for every nine voted ones."""
+        most = min(RESERVED_MOST, around.voted // (RESERVED_EVERY - 1))
+        if self.window.period == "all" or around.total < RESERVED_EVERY or not most:
+            return []
+        first, last = self.window.first, self.window.last
+        if first is None or last is None:
+            last = newest_day() or today()
+            first = last - timedelta(days=RESERVED_DAYS)
+        unvoted = self.all.filter(listed_on__range=(first, last), voted=False)
+        # A multiplicative hash modulo the Mersenne prime 2**31 - 1 scatters the papers around a wheel; each
+        # day turns it by 0.56 of a round.
+        turn = scoring.announcement_days(today()) * 1_203_248_318 % 2_147_483_647
+        lot = (F(self.key) % 2_147_483_647 * 1_103_515_245 + turn) % 2_147_483_647
+        return list(unvoted.order_by(lot, self.key).values_list(self.key, flat=True)[:most])
+
+
+def _count(rows: QuerySet[Any]) -> Subquery:
+    return Subquery(rows.order_by().annotate(many=Func(Value(1), function="COUNT")).values("many"))
+
+
+def _nearest(rows: QuerySet[Any], order: str) -> Subquery:
+    return Subquery(rows.order_by(order).values(order.removeprefix("-"))[:1])
+
+
+def _in_window(rows: QuerySet[Any], window: Window) -> QuerySet[Any]:
+    if window.first is None or window.last is None:
+        return rows.filter(**{"hotness__isnull" if window.period == "trending" else "score__isnull": False})
+    if window.period == "month":
+        return rows.filter(month=window.first.year * 100 + window.first.month)
+    if window.period == "day":
+        return rows.filter(listed_on=window.first)
+    return rows.filter(listed_on__range=(window.first, window.last))
+
+
+def _reserved_before(place: int, reserved: int) -> int:
+    """How many of the first `place` places are reserved."""
+    return min(place // RESERVED_EVERY, reserved)
+
+
+def _category_number(code: str) -> int:
+    found = Category.objects.filter(code=code).values_list("pk", flat=True).first()
+    if found is None:
+        raise UnknownCategory(code)
+    return found
+
+
+def newest_day() -> date | None:
+    """The newest day that has papers and is not after today in the listing time zone."""
+    found: date | None = Paper.objects.filter(listed_on__lte=today()).aggregate(at=Max("listed_on"))["at"]
+    return found
+
+
+def calendar(year: int, month: int, filters: Filters = NO_FILTERS) -> dict[date, int]:
+    """How many papers each day of a month has; days without papers are left out."""
+    rows = _Rows(month_window(date(year, month, 1)), filters).all
+    window = month_window(date(year, month, 1))
+    days = rows.filter(listed_on__range=(window.first, window.last)).values("listed_on")
+    return {row["listed_on"]: row["papers"] for row in days.annotate(papers=Count("*")).order_by("listed_on")}
+
+
+def fields(window: Window, most: int = 12) -> list[FieldCount]:
+    """The categories with the most papers in a window, largest first, whole archives left out.
+
+    Counted at most once a minute for each window.
+    """
+    key = f"fields:{window.period}:{window.key}"
+    found = cache.get(key)
+    if found is None:
+        rows = _in_window(PaperCategory.objects.all(), window) if window.first else _recent_categories()
+        counted = rows.values("category__code", "category__name").annotate(papers=Count("*"))
+        narrow = counted.filter(Q(category__code__contains=".") | Q(category__code__contains="-"))
+        found = [
+            FieldCount(row["category__code"], row["category__name"], row["papers"])
+            for row in narrow.order_by("-papers", "category__code")[:most]
+        ]
+        if found:
+            cache.set(key, found, 60)
+    return list(found)
+
+
+def _recent_categories() -> QuerySet[Any]:
+    newest = newest_day() or today()
+    return PaperCategory.objects.filter(listed_on__range=(newest - timedelta(days=RESERVED_DAYS), newest))

@@ -1,0 +1,99 @@
+"""Keeps where each paper stands: works its sort keys out of its own columns and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from django.db import transaction
+
+from broadsheet import scoring
+from broadsheet.models import Paper, PaperCategory, bulk
+from broadsheet.trending.days import listing_day
+
+
+class Standable(Protocol):
+    """What `stand` reads and writes: a Paper, or anything with its columns."""
+
+    submitted_at: datetime | None
+    hidden: bool
+    upvotes: int
+    outside_upvotes: int
+    comments: int
+    outside_comments: int
+    stars: int | None
+    withdrawn: bool
+    place: int | None
+    has_code: bool
+    listed_on: date | None
+    month: int | None
+    score: float | None
+    hotness: float | None
+    voted: bool
+
+
+def stand(paper: Standable) -> None:
+    """Works out a paper's standing from its other columns. Writes nothing to the database."""
+    if paper.submitted_at:
+        paper.listed_on = listing_day(paper.submitted_at)
+        paper.month = paper.listed_on.year * 100 + paper.listed_on.month
+    found = scoring.score(facts(paper))
+    paper.score, paper.hotness = found, scoring.hotness(found, paper.listed_on or _middle(paper.month))
+    paper.voted = bool(paper.upvotes or paper.outside_upvotes)
+    if paper.hidden:
+        paper.listed_on = paper.month = paper.score = paper.hotness = None
+
+
+def _middle(month: int | None) -> date | None:
+    return date(month // 100, month % 100, 15) if month else None
+
+
+def facts(paper: Standable) -> scoring.Facts:
+    return scoring.Facts(
+        paper.upvotes,
+        paper.outside_upvotes,
+        paper.comments,
+        paper.outside_comments,
+        paper.stars or 0,
+        paper.has_code,
+        paper.withdrawn,
+        paper.place,
+    )
+
+
+_STANDING = ("listed_on", "month", "score", "hotness", "voted", "has_code", "has_models")
+_READ = (
+    *_STANDING,
+    "submitted_at",
+    "hidden",
+    "upvotes",
+    "outside_upvotes",
+    "comments",
+    "outside_comments",
+    "stars",
+    "withdrawn",
+    "place",
+)
+
+
+def rescore(keys: Sequence[int] | None = None, batch: int = 2000) -> int:
+    """Works out every paper's standing again (or that of `keys`), writes what differs, returns how many."""
+    changed = 0
+    last = 0
+    chosen = Paper.objects.all() if keys is None else Paper.objects.filter(pk__in=keys)
+    while papers := list(chosen.filter(pk__gt=last).order_by("pk").only("pk", *_READ)[:batch]):
+        last = papers[-1].pk
+        differing = []
+        for paper in papers:
+            before = [getattr(paper, name) for name in _STANDING]
+            stand(paper)
+            if before != [getattr(paper, name) for name in _STANDING]:
+                differing.append(paper)
+        if differing:
+            rows = [(*(getattr(paper, name) for name in _STANDING), paper.pk) for paper in differing]
+            with transaction.atomic():
+                bulk.update(Paper, _STANDING, rows)
+                bulk.update(PaperCategory, _STANDING, rows, key="paper_id")
+            changed += len(differing)
+    return changed
