@@ -1,8 +1,9 @@
 """The static encoder: a text's vector is the weighted sum of its tokens' vectors. Thousands a second.
 
 The table is wordllama's L2-supercat, read from its Python package; the package's own code is never imported.
-Three things were added because they find more (python -m evals topics csfcube): rare tokens count more
-(smooth inverse frequency), repetition counts by its square root, and a first line counts as a title does.
+Four things were added because they find more (docs/benchmarks.md): capitals are ignored, rare tokens count
+more (smooth inverse frequency), repetition counts by its square root, and a first line counts twice, as a
+title should.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ TABLE_SHA256 = "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5
 VOCABULARY = "wordllama/tokenizers/l2_supercat_tokenizer_config.json"
 VOCABULARY_SHA256 = "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68"
 
-# How often each token occurs among the titles and abstracts of 302,555 arXiv papers (metadata is CC0), in
-# parts per million, float16. `python -m evals.frequencies` counts them.
+# How often each token occurs among the titles and abstracts of 302,555 arXiv papers in lower case (metadata
+# is CC0), in parts per million, float16. `python -m evals.frequencies` counts them.
 FREQUENCIES = Path(__file__).with_name("static_frequencies.npy")
 
 # Tokens this frequent weigh half as much as the rarest (a of Arora et al. 2017, smooth inverse frequency).
@@ -83,7 +84,7 @@ class StaticEmbedder:
     def _read(self, text: str) -> NDArray[np.int64]:
         """The tokens of a text. No token spans a space, so words are read, and remembered, singly."""
         words, tokens = self._words, list[int]()
-        for word in text.replace("\0", " ").split():
+        for word in text.lower().replace("\0", " ").split():
             known = words.get(word)
             tokens += self._learn(word) if known is None else known
         return np.array(tokens, dtype=np.int64)
@@ -102,5 +103,5 @@ def token_weights() -> tuple[NDArray[np.float32], str]:
     """The weight of each token, float32 [tokens], 0 to 1, and a mark that changes whenever weighting does."""
     frequencies = np.load(FREQUENCIES).astype(np.float32)
     weights: NDArray[np.float32] = HALF_WEIGHT / (HALF_WEIGHT + frequencies)
-    recipe = weights.tobytes() + f"sqrt {FIRST_LINE} {LETTERS} {WORD_LETTERS}".encode()
+    recipe = weights.tobytes() + f"lower sqrt {FIRST_LINE} {LETTERS} {WORD_LETTERS}".encode()
     return weights, hashlib.sha256(recipe).hexdigest()[:8]
