@@ -5,6 +5,7 @@ Nothing here reads a clock or a table: time is an argument, so a past page can b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from math import log2
@@ -126,3 +127,41 @@ def roll_forward(day: date) -> date:
 def next_weekday(day: date) -> date:
     """The first weekday after `day`."""
     return roll_forward(day + timedelta(days=1))
+
+
+# --- many lists into one ---------------------------------------------------------------------------------
+
+
+def fuse(
+    lists: Sequence[Sequence[int]], weights: Sequence[float] | None = None, k: float = 60.0
+) -> dict[int, float]:
+    """Reciprocal-rank fusion: each list gives the key at its place p (from 1) weight / (k + p) points.
+
+    Returns the points by key, most first; ties keep the order in which the lists brought them. A key counts
+    once per list, at its best place. `k` (≥ 0) says how little the first places stand out. Method: Cormack,
+    Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet", SIGIR 2009.
+    """
+    points: dict[int, float] = {}
+    for keys, weight in zip(lists, weights or [1.0] * len(lists), strict=True):
+        for place, key in enumerate(dict.fromkeys(keys), start=1):
+            points[key] = points.get(key, 0.0) + weight / (k + place)
+    return dict(sorted(points.items(), key=lambda each: -each[1]))
+
+
+def diverse(scores: Sequence[float], nearness: Sequence[Sequence[float]], taste: float) -> list[int]:
+    """The order in which to show things so that neighbours differ: maximal marginal relevance.
+
+    `scores` [n] and `nearness` [n][n] (cosines) share the rows; the result has every row number once. Each
+    next row has the largest taste · score − (1 − taste) · (nearness to the nearest row already chosen).
+    `taste` 1 keeps the order of the scores. Method: Carbonell and Goldstein, SIGIR 1998. O(n²).
+    """
+    left = list(range(len(scores)))
+    nearest = [0.0] * len(scores)
+    order: list[int] = []
+    while left:
+        best = max(left, key=lambda row: (taste * scores[row] - (1 - taste) * nearest[row], -row))
+        left.remove(best)
+        order.append(best)
+        for row in left:
+            nearest[row] = max(nearest[row], nearness[best][row])
+    return order

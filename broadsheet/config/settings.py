@@ -30,6 +30,17 @@ def _number(name: str, default: int, least: int, most: int) -> int:
     return int(value)
 
 
+def _share(name: str, default: float) -> float:
+    value = os.environ.get(name, "").strip() or str(default)
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise ImproperlyConfigured(f"{name}={value!r} must be a number from 0 to 1, such as 0.25.")
+    return found
+
+
 def _home() -> Path:
     """The data folder: BROADSHEET_HOME, else `.home` in a checkout, else the user's data folder."""
     if named := os.environ.get("BROADSHEET_HOME"):
@@ -98,6 +109,14 @@ except (ZoneInfoNotFoundError, ValueError) as error:
     ) from error
 
 PAGE_SIZE = _number("BROADSHEET_PAGE_SIZE", 30, 5, 100)
+
+# Which engine finds, which models understand, and how much of a core reading in the background may take.
+INDEX = os.environ.get("BROADSHEET_INDEX", "").strip() or "embedded"
+EMBEDDER = os.environ.get("BROADSHEET_EMBEDDER", "").strip() or "static"
+RERANKER = os.environ.get("BROADSHEET_RERANKER", "minilm").strip()
+EMBED_KEY = os.environ.get("BROADSHEET_EMBED_KEY", "")
+EMBED_SHARE = _share("BROADSHEET_EMBED_SHARE", 0.25)
+EMBED_THREADS = 1
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

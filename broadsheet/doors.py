@@ -1,0 +1,144 @@
+"""The switchboard: reads the settings and hands out the index and the embedders that are plugged in.
+
+Everything handed out is opened once per process and shared by its threads. A setting that changes (in tests)
+closes it all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from broadsheet.embedders import Embedder, EmbedderUnavailable, open_embedder
+from broadsheet.index import Index
+
+SETTINGS = frozenset({"HOME", "INDEX", "EMBEDDER", "RERANKER", "EMBED_KEY", "EMBED_THREADS"})
+
+_lock = RLock()
+_opened: dict[str, Any] = {}
+
+
+def index() -> Index:
+    """The search index. Opening it reads nothing; what is wrong with it shows when it is asked."""
+    with _lock:
+        if "index" not in _opened:
+            _opened["index"] = _open_index(settings.INDEX)
+        found: Index = _opened["index"]
+        return found
+
+
+def _open_index(setting: str) -> Index:
+    kind, _, rest = setting.partition(":")
+    if kind == "embedded" and not rest:
+        from broadsheet.index.embedded import EmbeddedIndex
+
+        return EmbeddedIndex(index_folder())
+    if kind == "milvus" and rest:
+        try:
+            engine: Index = import_module("broadsheet.index.milvus").MilvusIndex(rest)
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                "BROADSHEET_INDEX names Milvus, whose client is not installed: pip install pymilvus"
+            ) from error
+        return engine
+    raise ImproperlyConfigured(
+        f"BROADSHEET_INDEX={setting!r} names no search engine. Use embedded, or milvus:URI."
+    )
+
+
+def index_folder() -> Path:
+    """Where the embedded index lies."""
+    return Path(settings.HOME) / "index"
+
+
+def vocabulary_file() -> Path:
+    """The corpus's own words with their frequencies, made from the index for correcting queries."""
+    return Path(settings.HOME) / "vocabulary.npy"
+
+
+def embedder() -> Embedder:
+    """The quick embedder, which reads every paper as it comes in. EmbedderUnavailable if it cannot open."""
+    return _embedder(settings.EMBEDDER)
+
+
+def reranker() -> Embedder | None:
+    """The thorough embedder, which reads papers in the background; None if the setting is empty.
+    EmbedderUnavailable if it cannot be opened."""
+    return _embedder(settings.RERANKER) if settings.RERANKER else None
+
+
+def embedder_named(name: str) -> Embedder | None:
+    """The embedder whose vectors have this name, if it was ever opened here and can be opened still."""
+    setting = _remembered().get(name)
+    if setting is None:
+        return None
+    with suppress(EmbedderUnavailable):
+        found = _embedder(setting)
+        return found if found.name == name else None
+    return None
+
+
+def _embedder(setting: str) -> Embedder:
+    key = f"embedder {setting}"
+    with _lock:
+        if key not in _opened:
+            cache = Path(settings.HOME) / "models"
+            _opened[key] = open_embedder(setting, cache, settings.EMBED_THREADS, settings.EMBED_KEY)
+            _remember(_opened[key].name, setting)
+        found: Embedder = _opened[key]
+        return found
+
+
+# Which setting made the vectors of each name: while the vectors of a new model grow, the former one answers.
+
+
+def _memory() -> Path:
+    return Path(settings.HOME) / "models" / "names.json"
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        found = json.loads(_memory().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(setting) for name, setting in found.items()} if isinstance(found, dict) else {}
+
+
+def _remember(name: str, setting: str) -> None:
+    known = _remembered()
+    if known.get(name) == setting:
+        return
+    # A full or read-only disk costs the former model its turn, and nothing else.
+    with suppress(OSError):
+        _memory().parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=_memory().parent, prefix="names.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({**known, name: setting}, file)
+        Path(part).replace(_memory())
+
+
+def close() -> None:
+    """Lets go of everything that was handed out."""
+    with _lock:
+        found = _opened.pop("index", None)
+        _opened.clear()
+        if found is not None:
+            found.close()
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting in SETTINGS:
+        close()
+
+
+setting_changed.connect(_forget, dispatch_uid="doors")
