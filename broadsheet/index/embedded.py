@@ -261,11 +261,10 @@ class EmbeddedIndex:
                 break
             place.release()
         try:
-            room = self.folder / name
-            if self._aside_room is None and self._pointed() is None:
-                shutil.rmtree(room, ignore_errors=True)
+            aside = self._aside_room is not None
+            new = self._room() is None
             return Writer(
-                room, place, self._memory, self._threads, self._check, aside=self._aside_room is not None
+                self.folder / name, place, self._memory, self._threads, self._check, aside=aside, new=new
             )
         except BaseException:
             place.release()

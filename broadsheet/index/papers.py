@@ -1,7 +1,7 @@
 """The columns by which papers are filtered, as rows in an append-only file, and which row of a key counts.
 
 A paper has a row per `put`; the newest row of its key counts, and a row may say that the paper is gone. Rows
-are 32 bytes and are read through a memory map that all processes share. Private memory: 4 bytes per key up
+are 24 bytes and are read through a memory map that all processes share. Private memory: 4 bytes per key up
 to the largest, 1 byte per row.
 """
 
@@ -19,17 +19,15 @@ import numpy.typing as npt
 from broadsheet.index import Document, Filter, Mask
 from broadsheet.index.files import Extent, Growing, Manifest
 
-ROWS_FILE, CODES_FILE = "papers.rows", "papers.categories"
+ROWS_FILE, CODES_FILE, OWNERS_FILE = "papers.rows", "papers.categories", "papers.owners"
 ROW = np.dtype(
     [
         ("key", "<i8"),
         ("text", "<u8"),  # hash of title and abstract: what the vectors were made from
-        ("start", "<u4"),  # first of this paper's codes in the categories file
         ("day", "<i4"),
         ("year", "<i2"),
-        ("count", "<u2"),  # how many codes
         ("flags", "<u1"),
-        ("spare", "V3"),
+        ("spare", "V1"),
     ]
 )
 HAS_CODE, HAS_MODELS, GONE = 1, 2, 4
@@ -93,19 +91,29 @@ class PaperTable:
     """Every paper as one commit left it. Never changes; a later commit makes a new one from it."""
 
     rows: Rows
-    codes: npt.NDArray[np.uint16]
+    codes: Column  # uint16: one category of one row
+    owners: Column  # uint32: which row
     categories: dict[str, int]
     newest: Newest
     live: Mask
 
     @classmethod
     def empty(cls) -> PaperTable:
-        return cls(np.zeros(0, ROW), np.zeros(0, np.uint16), {}, Newest.empty(), np.zeros(0, np.bool_))
+        return cls(
+            np.zeros(0, ROW),
+            np.zeros(0, np.uint16),
+            np.zeros(0, np.uint32),
+            {},
+            Newest.empty(),
+            np.zeros(0, np.bool_),
+        )
 
     def grown(self, room: Path, manifest: Manifest) -> PaperTable:
         """This table with the rows that `manifest` has beyond it."""
         rows = mapped(room / ROWS_FILE, ROW, manifest.rows)
-        codes = mapped(room / CODES_FILE, np.uint16, manifest.files[CODES_FILE].length // 2)
+        count = manifest.files[CODES_FILE].length // 2
+        codes = mapped(room / CODES_FILE, np.dtype("<u2"), count)
+        owners = mapped(room / OWNERS_FILE, np.dtype("<u4"), count)
         first = len(self.rows)
         added = rows[first:]
         keys = added["key"].astype(np.int64)
@@ -116,7 +124,7 @@ class PaperTable:
         numbers = np.arange(first, len(rows), dtype=np.int32)
         live[first:] = (newest.rows(keys) == numbers) & (added["flags"] & GONE == 0)
         names = {name: code for code, name in enumerate(manifest.categories)}
-        return PaperTable(rows, codes.view(np.uint16), names, newest, live)
+        return PaperTable(rows, codes, owners, names, newest, live)
 
     def count(self) -> int:
         return int(np.count_nonzero(self.live))
@@ -145,11 +153,9 @@ class PaperTable:
     def _in_any(self, categories: Sequence[str]) -> Mask:
         wanted = np.zeros(len(self.categories) + 1, np.bool_)
         wanted[[self.categories[name] for name in categories if name in self.categories]] = True
-        # Runs of codes are counted by differences of a running sum: it takes papers without any code in its
-        # stride.
-        running = np.concatenate([[0], np.cumsum(wanted[self.codes], dtype=np.int64)])
-        start = self.rows["start"].astype(np.int64)
-        return np.asarray(running[start + self.rows["count"]] > running[start])
+        mask = np.zeros(len(self.rows), np.bool_)
+        mask[self.owners[np.flatnonzero(wanted[self.codes])]] = True
+        return mask
 
 
 def _within(mask: Mask, column: Column, first: int | None, last: int | None) -> None:
@@ -171,20 +177,22 @@ class PaperLog:
         self.categories = {name: code for code, name in enumerate(manifest.categories if manifest else ())}
         self._rows = Growing(room / ROWS_FILE, extents.get(ROWS_FILE))
         self._codes = Growing(room / CODES_FILE, extents.get(CODES_FILE))
+        self._owners = Growing(room / OWNERS_FILE, extents.get(OWNERS_FILE))
 
     def append(self, documents: Sequence[Document]) -> npt.NDArray[np.uint64]:
         """One row per document; returns the hashes of their words."""
-        found: list[tuple[int, int, int, int, int, int, int, bytes]] = []
+        found: list[tuple[int, int, int, int, int, bytes]] = []
         codes: list[int] = []
-        base = self._codes.length // 2
-        for document in documents:
+        owners: list[int] = []
+        for row, document in enumerate(documents, self.rows):
             own = self._codes_of(document)
             flags = HAS_CODE * document.has_code + HAS_MODELS * document.has_models
-            when = (document.day, document.year)
-            found.append((document.key, text_hash(document), base + len(codes), *when, len(own), flags, b""))
+            found.append((document.key, text_hash(document), document.day, document.year, flags, b""))
             codes += own
+            owners += [row] * len(own)
         rows = np.array(found, ROW)
         self._codes.append(np.array(codes, "<u2").tobytes())
+        self._owners.append(np.array(owners, "<u4").tobytes())
         self._append(rows)
         return np.asarray(rows["text"])
 
@@ -207,10 +215,11 @@ class PaperLog:
 
     def settle(self) -> dict[str, Extent]:
         """Bring everything to the disk and say how much there is."""
-        self._rows.settle()
-        self._codes.settle()
-        return {ROWS_FILE: self._rows.extent(), CODES_FILE: self._codes.extent()}
+        files = {ROWS_FILE: self._rows, CODES_FILE: self._codes, OWNERS_FILE: self._owners}
+        for file in files.values():
+            file.settle()
+        return {name: file.extent() for name, file in files.items()}
 
     def close(self) -> None:
-        self._rows.close()
-        self._codes.close()
+        for file in (self._rows, self._codes, self._owners):
+            file.close()

@@ -488,7 +488,10 @@ class WordLog:
             if not (folder / META).exists():
                 folder.mkdir(exist_ok=True)
                 tantivy.Index(SCHEMA, str(folder))
-            self._writer = opened(folder).writer(memory * threads, threads)
+        with reading(folder):
+            index = opened(folder)
+        with storing(folder):
+            self._writer = index.writer(memory * threads, threads)
         self._staged = False
 
     def replace(self, known: Sequence[int], documents: Sequence[Document]) -> None:
@@ -513,10 +516,9 @@ class WordLog:
         """Gives the folder free; what was not committed is forgotten."""
         try:
             with storing(self._folder):
-                self._writer.rollback()
                 self._writer.wait_merging_threads()
         except IndexNotWritten:
-            # A writer that has failed cannot even forget; its lock goes with it.
+            # A writer that has failed cannot wait for its threads; its lock goes with it.
             pass
         del self._writer
 

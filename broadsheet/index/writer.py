@@ -34,33 +34,37 @@ class Writer:
     """Holds `place`, which the caller took, until it is closed. Everything staged is in it until `commit`."""
 
     def __init__(
-        self, room: Path, place: WriterPlace, memory: int, threads: int, check: bool, *, aside: bool
+        self,
+        room: Path,
+        place: WriterPlace,
+        memory: int,
+        threads: int,
+        check: bool,
+        *,
+        aside: bool,
+        new: bool,
     ) -> None:
         self.room, self.place, self._aside = room, place, aside
         self.staged = False
         self._texts: dict[int, int | None] = {}
-        manifest = self._begun(check)
+        manifest = None if new else read_manifest(room)
+        if manifest:
+            check_room(room, manifest, check)
+        else:
+            _emptied(room)
         self._manifest = manifest or Manifest("", uuid4().hex)
         self._table = PaperTable.empty().grown(room, manifest) if manifest else PaperTable.empty()
-        self._papers = PaperLog(room, manifest)
-        self._vectors = {
-            name: VectorLog(room, entry, self._manifest.files)
-            for name, entry in self._manifest.vectors.items()
-        }
         self._words = WordLog(room / WORDS, memory, threads)
-        if manifest:
-            self._heal()
-
-    def _begun(self, check: bool) -> Manifest | None:
-        """The manifest of a room that has one, its files checked; an emptied room otherwise."""
+        self._vectors: dict[str, VectorLog] = {}
         try:
-            manifest = read_manifest(self.room)
-        except FileNotFoundError:
-            shutil.rmtree(self.room, ignore_errors=True)
-            self.room.mkdir(parents=True)
-            return None
-        check_room(self.room, manifest, check)
-        return manifest
+            self._papers = PaperLog(room, manifest)
+            for name, entry in self._manifest.vectors.items():
+                self._vectors[name] = VectorLog(room, entry, self._manifest.files)
+            if manifest:
+                self._heal()
+        except BaseException:
+            self._close_files()
+            raise
 
     def _heal(self) -> None:
         """Take out of the words what a kill left there without the manifest knowing it."""
@@ -151,9 +155,19 @@ class Writer:
     def close(self) -> None:
         """Gives everything free; what is staged is forgotten, and cut off by the next writer."""
         try:
-            self._words.close()
-            self._papers.close()
-            for log in self._vectors.values():
-                log.close()
+            self._close_files()
         finally:
             self.place.release()
+
+    def _close_files(self) -> None:
+        self._words.close()
+        if hasattr(self, "_papers"):
+            self._papers.close()
+        for log in self._vectors.values():
+            log.close()
+
+
+def _emptied(room: Path) -> None:
+    if room.exists():
+        shutil.rmtree(room)
+    room.mkdir(parents=True)
