@@ -39,7 +39,8 @@ def weights() -> dict[str, Floats]:
 def normalised(state: Floats, weights: dict[str, Floats], name: str) -> Floats:
     centred = state - state.mean(-1, keepdims=True)
     scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + bert.EPSILON)
-    return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    moved: Floats = scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    return moved
 
 
 def reference(tokens: list[int], weights: dict[str, Floats]) -> Floats:

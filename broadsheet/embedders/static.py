@@ -44,7 +44,7 @@ class StaticEmbedder:
     def __init__(self, name: str, table: NDArray[np.float32], tokenizer: Tokenizer) -> None:
         """`table` float32 [tokens, d], weights of the tokens already multiplied in."""
         self.name = name
-        self.dimensions = int(table.shape[1])
+        self.tokens, self.dimensions = table.shape
         self._table = table
         self._tokenizer = tokenizer
         self._words: dict[str, list[int]] = {}
@@ -74,14 +74,16 @@ class StaticEmbedder:
     def _sum(self, text: str) -> Vectors:
         """The sum of a text's rows, float32 [d]: each token once in either part, by the root of its count."""
         first, _, rest = readable(text.lstrip(), LETTERS).partition("\n")
-        head, head_counts = np.unique(self._read(first), return_counts=True)
-        body, body_counts = np.unique(self._read(rest), return_counts=True)
+        head, head_counts = np.unique(self.read(first), return_counts=True)
+        body, body_counts = np.unique(self.read(rest), return_counts=True)
         weights = np.sqrt(np.concatenate([head_counts, body_counts]), dtype=np.float32)
         weights[: len(head)] *= FIRST_LINE
-        total: Vectors = weights @ self._table.take(np.concatenate([head, body]), axis=0)
+        rows = self._table.take(np.concatenate([head, body]), axis=0)
+        # Not a matrix product: BLAS would wake all its threads for it, and they cost more than they save.
+        total: Vectors = np.einsum("i,ij->j", weights, rows)
         return total
 
-    def _read(self, text: str) -> NDArray[np.int64]:
+    def read(self, text: str) -> NDArray[np.int64]:
         """The tokens of a text. No token spans a space, so words are read, and remembered, singly."""
         words, tokens = self._words, list[int]()
         for word in text.lower().replace("\0", " ").split():
