@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evals import csfcube, front_page, known_items, topics
+from evals import csfcube, front_page, known_items, sampled, topics
 from evals.data import CHECKOUT, DataMissing
 from evals.report import Table, write
 from evals.vectors import cache_folder
@@ -19,6 +19,7 @@ Evaluation = Callable[[Workplace], list[Table]]
 EVALUATIONS: dict[str, Evaluation] = {
     "csfcube": csfcube.run,
     "topics": topics.run,
+    "sampled": sampled.run,
     "known_items": known_items.run,
     "front_page": front_page.run,
 }

@@ -26,15 +26,15 @@ WORDS_ONLY = Recipe(weights=(1.0, 0.0))
 STATIC_ONLY = Recipe(weights=(0.0, 1.0))
 PLAIN = Recipe()
 FUSED = replace(PLAIN, weights=(1.0, 0.5))
-DEFAULT = replace(FUSED, rerank=200, trust=0.7)
+DEFAULT = replace(FUSED, rerank=100, trust=0.5)
 
 CHOSEN: dict[str, Recipe] = {
     "words (BM25)": WORDS_ONLY,
     "static vectors": STATIC_ONLY,
     "plain fusion (RRF, k = 60)": PLAIN,
     "fusion, static at half weight": FUSED,
-    "words, first 200 re-ranked": replace(WORDS_ONLY, rerank=200, trust=0.7),
-    "half-weight fusion, first 200 re-ranked (ours)": DEFAULT,
+    "words, first 100 re-ranked": replace(WORDS_ONLY, rerank=100, trust=0.5),
+    "half-weight fusion, first 100 re-ranked (ours)": DEFAULT,
 }
 
 # What was tried on the development half to choose the default: `python -m evals topics --explore`.
@@ -51,22 +51,29 @@ EXPLORED: dict[str, Recipe] = {
 
 def run(place: Workplace) -> list[Table]:
     """Both halves, for the rankings that the docs publish."""
-    return _tables(place, topics(place.corpus), CHOSEN, ("development", "test"))
+    asked = topics(place.corpus)
+    found = [place.lists(topic.query, LISTED) for topic in asked]
+    return tables(place, asked, found, CHOSEN)
 
 
 def explore(place: Workplace) -> list[Table]:
     """The development half, for everything that was tried."""
     half = [topic for topic in topics(place.corpus) if topic.development]
-    return _tables(place, half, EXPLORED, ("development",))
+    found = [place.lists(topic.query, LISTED) for topic in half]
+    return tables(place, half, found, EXPLORED)
 
 
-def _tables(
-    place: Workplace, asked: Sequence[Topic], recipes: Mapping[str, Recipe], halves: Sequence[str]
+def tables(
+    place: Workplace,
+    asked: Sequence[Topic],
+    found: Sequence[Sequence[Sequence[Hit]]],
+    recipes: Mapping[str, Recipe],
+    where: str = "300,000 papers",
 ) -> list[Table]:
-    found = [place.lists(topic.query, LISTED) for topic in asked]
+    """One table for each half that `asked` has. `found`: for each topic, the lists that recipes weigh."""
     scored = {name: _measured(place, recipe, asked, found) for name, recipe in recipes.items()}
-    present = {"development" if topic.development else "test" for topic in asked}
-    return [_table(half, asked, scored) for half in halves if half in present]
+    halves = {"development" if topic.development else "test" for topic in asked}
+    return [_table(half, asked, scored, where) for half in sorted(halves)]
 
 
 def _measured(
@@ -86,12 +93,14 @@ def _cosines(place: Workplace, topic: Topic) -> Callable[[Sequence[int]], Mappin
     return lambda rows: place.cosines(topic.query, rows)
 
 
-def _table(half: str, asked: Sequence[Topic], scored: Mapping[str, list[tuple[float, float]]]) -> Table:
+def _table(
+    half: str, asked: Sequence[Topic], scored: Mapping[str, list[tuple[float, float]]], where: str
+) -> Table:
     """One half. The last column: recall beyond that of words on the same topics, with its interval."""
     keep = np.array([topic.development == (half == "development") for topic in asked])
     base = np.array(next(iter(scored.values())))[keep, 0]
     heads = ("ranking", f"recall@{RECALL_AT}", f"nDCG@{NDCG_AT}", "recall − first row")
-    table = Table(f"Topics, {half} half: {int(keep.sum())} headings", heads)
+    table = Table(f"Topics among {where}, {half} half: {int(keep.sum())} headings", heads)
     for name, values in scored.items():
         mine = np.array(values)[keep]
         low, high = interval(mine[:, 0] - base)
