@@ -18,6 +18,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,12 +168,10 @@ def ask(folder: Path, papers: Path, vectors: Path | None) -> None:
     recent = Filter(categories=("cs.LG",), first_year=2023)
     wide = Filter(categories=("cs",))
     for label, filter in (("no filter", EVERYTHING), ("cs.LG since 2023", recent), ("cs", wide)):
-        timed(f"words, top 100, {label}", [lambda q=q, f=filter: index.lexical(Words(q), f) for q in asked])
-    timed("words, all must occur", [lambda q=q: index.lexical(Words(q, at_least=9)) for q in asked])
-    timed(
-        "words, last one a beginning", [lambda q=q: index.lexical(Words(q[:-2], prefix=True)) for q in asked]
-    )
-    timed("facets", [lambda q=q: index.facets(Words(q)) for q in asked[:200]])
+        timed(f"words, top 100, {label}", [partial(index.lexical, Words(q), filter) for q in asked])
+    timed("words, all must occur", [partial(index.lexical, Words(q, at_least=9)) for q in asked])
+    timed("words, last one a beginning", [partial(index.lexical, Words(q[:-2], prefix=True)) for q in asked])
+    timed("facets", [partial(index.facets, Words(q)) for q in asked[:200]])
     start = time.perf_counter()
     terms = sum(1 for _ in index.terms())
     say(f"vocabulary of {terms:,} words in {time.perf_counter() - start:.2f} s")
@@ -186,16 +185,19 @@ def _ask_vectors(index: EmbeddedIndex, vectors: Path, recent: Filter, wide: Filt
     chosen = np.random.default_rng(2).choice(len(rows), 1000, replace=False)
     some = [np.asarray(rows[each]) for each in chosen]
     for label, filter in (("no filter", EVERYTHING), ("cs.LG since 2023", recent), ("cs", wide)):
-        timed(f"nearest, top 100, {label}", [lambda v=v, f=filter: index.nearest(NAME, v, f) for v in some])
+        timed(f"nearest, top 100, {label}", [partial(index.nearest, NAME, v, filter) for v in some])
     fresh = [Filter(categories=("cs.LG",), first_day=18_000 + day) for day in range(200)]
-    timed(
-        "nearest, a filter never asked before", [lambda f=f: index.nearest(NAME, some[0], f) for f in fresh]
-    )
+    timed("nearest, a filter never asked before", [partial(index.nearest, NAME, some[0], f) for f in fresh])
     both = zip(asked, some, strict=True)
     timed(
         "words and nearest",
-        [lambda q=q, v=v: (index.lexical(Words(q)), index.nearest(NAME, v)) for q, v in both],
+        [partial(_both, index, q, v) for q, v in both],
     )
+
+
+def _both(index: EmbeddedIndex, question: str, vector: Floats) -> None:
+    index.lexical(Words(question))
+    index.nearest(NAME, vector)
 
 
 def _add(index: EmbeddedIndex, folder: Path, papers: Path, vectors: Path | None) -> None:

@@ -25,16 +25,12 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
 from broadsheet.index import (
     EVERYTHING,
-    LARGEST_KEY,
-    MOST_HITS,
     Document,
     Facet,
     Filter,
@@ -47,6 +43,13 @@ from broadsheet.index import (
     Order,
     words,
 )
+from broadsheet.index.asked import (
+    checked_document,
+    checked_filter,
+    checked_keys,
+    checked_limit,
+    checked_vectors,
+)
 from broadsheet.index.codes import unit
 from broadsheet.index.files import (
     MANIFEST,
@@ -58,16 +61,12 @@ from broadsheet.index.files import (
     replace_file,
     writing,
 )
-from broadsheet.index.papers import Ints
 from broadsheet.index.view import WORDS, Stamp, View, stamp_at, view_of
 from broadsheet.index.words import Weights
 from broadsheet.index.writer import Writer, lock_of
 
 POINTER = "current"
 ROOMS = ("a", "b")
-DAYS = range(-(2**31), 2**31)
-YEARS = range(10_000)
-FEWEST_DIMENSIONS, MOST_DIMENSIONS = 8, 4096
 
 
 class EmbeddedIndex:
@@ -116,19 +115,19 @@ class EmbeddedIndex:
     def lexical(
         self, query: LexicalQuery, filter: Filter = EVERYTHING, limit: int = 100, order: Order = "relevance"
     ) -> list[Hit]:
-        limit, filter = _limit(limit), _checked_filter(filter)
+        limit, filter = checked_limit(limit), checked_filter(filter)
         if order != "relevance" and order not in words.ORDERS:
             raise ValueError(f"There is no order {order!r}.")
         view = self._current()
         return view.words.search(query, filter, limit, order) if view else []
 
     def nearest(self, name: str, vector: Floats, filter: Filter = EVERYTHING, limit: int = 100) -> list[Hit]:
-        limit, filter = _limit(limit), _checked_filter(filter)
+        limit, filter = checked_limit(limit), checked_filter(filter)
         view = self._current()
         if view is None or name not in view.vectors:
             return []
         table = view.vectors[name]
-        question = _checked_vectors(np.asarray(vector)[None], 1, table.entry.dimensions)[0]
+        question = checked_vectors(np.asarray(vector)[None], 1, table.entry.dimensions)[0]
         if not limit or not question.any():
             return []
         wanted = limit + len(filter.exclude)
@@ -141,13 +140,13 @@ class EmbeddedIndex:
         if view is None or name not in view.vectors:
             return np.zeros((len(keys), 0), np.float32)
         table = view.vectors[name]
-        return table.decoded(table.rows_of(_keys(keys)))
+        return table.decoded(table.rows_of(checked_keys(keys)))
 
     def has_vectors(self, name: str, keys: Sequence[int]) -> Mask:
         view = self._current()
         if view is None or name not in view.vectors:
             return np.zeros(len(keys), np.bool_)
-        return view.vectors[name].rows_of(_keys(keys)) >= 0
+        return view.vectors[name].rows_of(checked_keys(keys)) >= 0
 
     def facets(
         self,
@@ -157,7 +156,7 @@ class EmbeddedIndex:
     ) -> dict[str, dict[str, int]]:
         view = self._current()
         return (
-            view.words.facets(query, _checked_filter(filter), fields)
+            view.words.facets(query, checked_filter(filter), fields)
             if view
             else {each: {} for each in fields}
         )
@@ -201,9 +200,9 @@ class EmbeddedIndex:
 
     def put(self, documents: Sequence[Document], vectors: Mapping[str, Floats] | None = None) -> None:
         for document in documents:
-            _check_document(document)
+            checked_document(document)
         rows = {
-            name: _checked_vectors(each, len(documents), self._dimensions(name))
+            name: checked_vectors(each, len(documents), self._dimensions(name))
             for name, each in (vectors or {}).items()
         }
         if documents:
@@ -211,15 +210,15 @@ class EmbeddedIndex:
                 writer.put(documents, rows)
 
     def put_vectors(self, name: str, keys: Sequence[int], vectors: Floats) -> None:
-        rows = _checked_vectors(vectors, len(keys), self._dimensions(name))
+        rows = checked_vectors(vectors, len(keys), self._dimensions(name))
         if len(keys):
             with self._lock, self._writing() as writer:
-                writer.put_vectors(name, _keys(keys), rows)
+                writer.put_vectors(name, checked_keys(keys), rows)
 
     def remove(self, keys: Sequence[int]) -> None:
         if len(keys):
             with self._lock, self._writing() as writer:
-                writer.remove(_keys(keys))
+                writer.remove(checked_keys(keys))
 
     def commit(self, bookmark: str) -> None:
         with self._lock, self._writing() as writer:
@@ -411,58 +410,3 @@ def _stamp(path: Path) -> Stamp | None:
         return stamp_at(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _limit(limit: int) -> int:
-    if limit < 0:
-        raise ValueError("A limit cannot be negative.")
-    return min(limit, MOST_HITS)
-
-
-def _keys(keys: Sequence[int]) -> Ints:
-    try:
-        return np.fromiter(keys, np.int64, len(keys))
-    except OverflowError as problem:
-        raise ValueError(f"A key is a number from 0 to {LARGEST_KEY:,}.") from problem
-
-
-def _check_document(document: Document) -> None:
-    if not 0 <= document.key <= LARGEST_KEY:
-        raise ValueError(f"A key is a number from 0 to {LARGEST_KEY:,}, not {document.key}.")
-    if document.day not in DAYS or document.year not in YEARS:
-        raise ValueError(f"Paper {document.key} has day {document.day} and year {document.year}.")
-    if not (isfinite(document.votes) and isfinite(document.hotness)):
-        raise ValueError(f"Paper {document.key} has votes or hotness that are no number.")
-
-
-def _checked_filter(filter: Filter) -> Filter:
-    """Days and years cut to what can be stored; a key that cannot exist excludes nothing."""
-    days, years = (filter.first_day, filter.last_day), (filter.first_year, filter.last_year)
-    first_day, last_day = (None if each is None else min(max(each, DAYS[0]), DAYS[-1]) for each in days)
-    first_year, last_year = (None if each is None else min(max(each, YEARS[0]), YEARS[-1]) for each in years)
-    return replace(
-        filter,
-        first_day=first_day,
-        last_day=last_day,
-        first_year=first_year,
-        last_year=last_year,
-        exclude=_possible(filter.exclude),
-        only=None if filter.only is None else _possible(filter.only),
-    )
-
-
-def _possible(keys: frozenset[int]) -> frozenset[int]:
-    return frozenset(key for key in keys if 0 <= key <= LARGEST_KEY)
-
-
-def _checked_vectors(vectors: Floats, rows: int, dimensions: int | None) -> Floats:
-    found = np.asarray(vectors, np.float32)
-    if found.ndim != 2 or len(found) != rows:
-        raise ValueError(f"Vectors have shape {found.shape}; there are {rows} to come, one per row.")
-    if dimensions is not None and found.shape[1] != dimensions:
-        raise ValueError(f"Vectors have {found.shape[1]} dimensions where this embedder has {dimensions}.")
-    if not FEWEST_DIMENSIONS <= found.shape[1] <= MOST_DIMENSIONS:
-        raise ValueError(f"A vector has {FEWEST_DIMENSIONS} to {MOST_DIMENSIONS} dimensions.")
-    if not np.isfinite(found).all():
-        raise ValueError("Vectors must be finite numbers.")
-    return found

@@ -269,13 +269,19 @@ class Compiler:
         raise ValueError(f"There is no field {field!r}; there are any, title, abstract and author.")
 
     def _pieces(self, text: str) -> list[Piece]:
-        if len(text) > MOST_CHARACTERS:
-            raise ValueError(f"A question may have {MOST_CHARACTERS:,} characters.")
-        pieces = [Piece(PLAIN.analyze(piece), STEMMED.analyze(piece)) for piece in clean(text).split()]
+        pieces = pieces_of(text)
         self._left -= sum(len(piece.plain) for piece in pieces)
         if self._left < 0:
             raise ValueError(f"A question may have {MOST_WORDS} words.")
-        return [piece for piece in pieces if piece.plain]
+        return pieces
+
+
+def pieces_of(text: str) -> list[Piece]:
+    """What stands between spaces and has a word in it."""
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"A question may have {MOST_CHARACTERS:,} characters.")
+    pieces = [Piece(PLAIN.analyze(piece), STEMMED.analyze(piece)) for piece in clean(text).split()]
+    return [piece for piece in pieces if piece.plain]
 
 
 def _any_word_will_do(asked: LexicalQuery) -> TypeGuard[Words]:
