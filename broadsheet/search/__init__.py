@@ -1,7 +1,43 @@
-"""Keeps the index in step with the papers, and answers what a reader typed."""
+"""Keeps the index in step with the papers, and answers what a reader typed.
 
+found = search.search('author:"Ada Lovelace" engine -loom', sort="date")
+more = search.related(paper)
+search.index_due(), search.embed_due()          the worker's steps
+"""
+
+from broadsheet.search.answering import search
 from broadsheet.search.background import embed_due
+from broadsheet.search.filters import Narrowing
+from broadsheet.search.found import SORTS, Found, Reason, Sort, Suggestion
 from broadsheet.search.indexing import index_due, rebuild
 from broadsheet.search.lookup import author_named, by_identifier, by_title, papers_by
+from broadsheet.search.nearby import like, related
+from broadsheet.search.query import LONGEST_QUERY, BadQuery
+from broadsheet.search.ranking import RECIPE, Recipe
+from broadsheet.search.upkeep import IndexStatus, status, verify
 
-__all__ = ["author_named", "by_identifier", "by_title", "embed_due", "index_due", "papers_by", "rebuild"]
+__all__ = [
+    "LONGEST_QUERY",
+    "RECIPE",
+    "SORTS",
+    "BadQuery",
+    "Found",
+    "IndexStatus",
+    "Narrowing",
+    "Reason",
+    "Recipe",
+    "Sort",
+    "Suggestion",
+    "author_named",
+    "by_identifier",
+    "by_title",
+    "embed_due",
+    "index_due",
+    "like",
+    "papers_by",
+    "rebuild",
+    "related",
+    "search",
+    "status",
+    "verify",
+]

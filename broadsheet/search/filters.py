@@ -66,8 +66,8 @@ class Asked:
 
     `broad`: any word may match; orders by relevance. `strict`: every word must; counts, and orders by date
     or votes. `bounds`: what every answer must match whatever brought it, None if nothing. `filter` narrows
-    all of it; a paper that passes a filter of `refused`, or fails one of `needed`, is no answer. `plain` is the text
-    to be understood, "" if there is none.
+    all of it; a paper that passes a filter of `refused`, or fails one of `needed`, is no answer. `plain` is
+    the text to be understood, "" if there is none.
     """
 
     broad: LexicalQuery
@@ -251,9 +251,7 @@ def _refused(parts: _Sorted) -> tuple[Filter, ...]:
 def canonical_code(code: str) -> str:
     """arXiv's spelling of a category: "CS.lg" is "cs.LG", "Cond-Mat.STR-EL" is "cond-mat.str-el"."""
     archive, dot, name = code.partition(".")
-    archive = archive.lower()
-    two_letters = len(name) == 2 and archive not in ("nlin", "q-alg")
-    return f"{archive}{dot}{name.upper() if two_letters else name.lower()}"
+    return f"{archive.lower()}{dot}{name.upper() if len(name) == 2 else name.lower()}"
 
 
 def names_only(words: Sequence[str]) -> tuple[list[str], int | None]:
@@ -264,6 +262,6 @@ def names_only(words: Sequence[str]) -> tuple[list[str], int | None]:
         plain = "".join(pieces)
         if plain.isascii() and plain.isdigit() and len(plain) == 4 and 1900 <= int(plain) <= 2100:
             year = int(plain)
-        elif plain.lower() not in ("et", "al", "and"):
+        elif plain and plain.lower() not in ("et", "al", "and"):
             names.append(word)
     return names, year

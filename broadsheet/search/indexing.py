@@ -121,23 +121,24 @@ def _step(state: _Following, limit: int) -> int:
     if found is None and (state.index.bookmark() is not None or Paper.objects.listed().count() > FEW):
         _grow_aside(state)
         return 1
-    if state.last != str(found):
+    before = str(found)
+    if state.last != before:
         state.seen.clear()
     done = follow(state.index, found, limit, state.seen)
     if not done and found:
         done = _look_back(state, found) or _mend(state, found) or _fill_vectors(state, limit)
     state.last = str(read_bookmark(state.index))
     if done < limit:
-        _rest(state, done)
+        _rest(state, wrote=bool(done) or state.last != before)
     return done
 
 
-def _rest(state: _Following, done: int) -> None:
+def _rest(state: _Following, wrote: bool) -> None:
     """Nothing more to do for now: words for correcting, and the writer's place is free for others."""
     count = state.index.count()
-    if done or not doors.vocabulary_file().exists():
+    if wrote or not doors.vocabulary_file().exists():
         _keep_vocabulary(state.index, count)
-    if done or time.monotonic() - state.checked_at > CHECK_EVERY:
+    if wrote or time.monotonic() - state.checked_at > CHECK_EVERY:
         state.checked_at = time.monotonic()
         background.settle()
         # Opened again, it reads and checks every byte.

@@ -169,6 +169,10 @@ class Speller:
         self._vocabulary = vocabulary
         self._slips, self._caution = slips, caution
 
+    def papers_with(self, word: str) -> int:
+        """In how many papers a word of a to z occurs; 0 if it is unknown or rare."""
+        return self._vocabulary.papers_with(word)
+
     def corrections(self, words: Iterable[str], is_meaningful: Meaningful) -> dict[str, str]:
         """The words that were surely mistyped, each with what was meant."""
         found = {}

@@ -65,7 +65,10 @@ class Vocabulary:
 
     def __init__(self, path: Path) -> None:
         """OSError or ValueError if the file is missing or not one of ours."""
-        rows: npt.NDArray[Any] = np.load(path, mmap_mode="r")
+        try:
+            rows: npt.NDArray[Any] = np.load(path, mmap_mode="r")
+        except EOFError as trouble:
+            raise ValueError(f"{path} is empty.") from trouble
         if rows.dtype != ROW or not len(rows) or rows["word"][0]:
             raise ValueError(f"{path} holds no vocabulary.")
         self.papers = int(rows["papers"][0])
