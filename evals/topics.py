@@ -15,7 +15,7 @@ import numpy as np
 from broadsheet.index import Hit
 from evals.data import Topic, topics
 from evals.measures import interval, ndcg, recall
-from evals.ranking import Recipe, ranked
+from evals.ranking import Recipe, fused, ranked
 from evals.report import Table, percent
 from evals.workplace import Workplace
 
@@ -71,6 +71,14 @@ def tables(
     where: str = "300,000 papers",
 ) -> list[Table]:
     """One table for each half that `asked` has. `found`: for each topic, the lists that recipes weigh."""
+    # All at once: embedding topic by topic would write the store to disk two hundred times.
+    heads = {
+        key
+        for recipe in recipes.values()
+        for lists in found
+        for key in list(fused(recipe, lists))[: recipe.rerank if recipe.trust else 0]
+    }
+    place.minilm_store.embed([place.text(row) for row in sorted(heads)], place.say)
     scored = {name: _measured(place, recipe, asked, found) for name, recipe in recipes.items()}
     halves = {"development" if topic.development else "test" for topic in asked}
     return [_table(half, asked, scored, where) for half in sorted(halves)]
