@@ -244,7 +244,7 @@ def recall(vectors: Path, queries: Path | None) -> None:
         f"{len(asked)} questions"
     )
     for wanted in (500, 1000, 2000, 3000, 5000, 10_000, 20_000):
-        _recall_at(wanted, asked, truth, frame.bits(asked), bits, codes, scales)
+        _recall_at(wanted, asked, truth, frame.question(asked), bits, codes, scales)
 
 
 def _recall_at(

@@ -124,7 +124,7 @@ def check_all_of(index: EmbeddedIndex, acknowledged: int) -> None:
         key for key in range((number + 1) * BATCH) if not (key % BATCH == 0 and key // BATCH % 3 == 2)
     }
     assert index.count() == len(expected)
-    for part in np.array_split(sorted(expected), number // 100 + 1):
+    for part in np.array_split(sorted(expected), max(number, 0) // 100 + 1):
         only = Filter(only=frozenset(part.tolist()))
         assert {hit.key for hit in index.lexical(Words("common"), only, 10_000)} == set(part.tolist())
     assert index.has_vectors("static", sorted(expected)).all()

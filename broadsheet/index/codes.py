@@ -35,6 +35,12 @@ FIRST_FRAME, GROWTH, SETTLED = 256, 8, 100_000
 SAMPLE = 20_000
 BLOCK = 8_192
 
+# The cosine also rewards what question and collection have in common, so questions are compared with less
+# than the whole centre. Of the true 100 among 3,000 candidates (wordllama, 302,555 papers): papers as
+# questions 97.3% with the whole centre, 99.2% with 0.4, 97.4% with none; runs of 2 to 6
+# words 90.8%, 97.3%, 95.8%.
+QUESTION_CENTRE = np.float32(0.4)
+
 # From this share of rows on, scanning everything and dropping what fails beats gathering what passes.
 GATHERED_SHARE = 0.7
 
@@ -47,8 +53,8 @@ def bits_for(dimensions: int) -> int:
 
 
 def rescored(rows: int, limit: int) -> int:
-    """How many candidates are ranked by their bytes: 1% of the rows, from 2,000 to 20,000."""
-    return max(10 * limit, min(max(rows // 100, 2_000), 20_000))
+    """How many candidates are ranked by their bytes: 1% of the rows, from 3,000 to 20,000."""
+    return max(10 * limit, min(max(rows // 100, 3_000), 20_000))
 
 
 def unit(vectors: Floats) -> Floats:
@@ -86,8 +92,12 @@ class Frame:
         return Frame(self.directions, np.asarray(sample.mean(axis=0) @ self.directions, np.float32))
 
     def bits(self, vectors: Floats) -> Bytes:
-        """[n, d] → [n, bits / 8]."""
+        """Of stored vectors, [n, d] → [n, bits / 8]."""
         return np.packbits(vectors @ self.directions > self.centre, axis=1)
+
+    def question(self, vectors: Floats) -> Bytes:
+        """Of questions: against a part of the centre only, see `QUESTION_CENTRE`."""
+        return np.packbits(vectors @ self.directions > QUESTION_CENTRE * self.centre, axis=1)
 
     def raw(self) -> bytes:
         return np.vstack([self.directions, self.centre]).astype("<f4").tobytes()
@@ -192,7 +202,7 @@ class VectorTable:
         share_of = self.alive if passing is None else len(passing)
         if share_of <= wanted:
             return np.flatnonzero(self.live) if passing is None else passing
-        question = self.frame.bits(vector[None, :])
+        question = self.frame.question(vector[None, :])
         if share_of < GATHERED_SHARE * len(self.rows):
             rows = np.flatnonzero(self.live) if passing is None else passing
             return rows[_scan(question, self._gathered(rows), wanted)]

@@ -16,7 +16,8 @@ A reader looks at two file times per question. It keeps what it has mapped when 
 it, and goes over to whatever grows in its place. The one thing it cannot survive is a file of the current
 commit being cut short in place while it is mapped: the kernel then ends the process (SIGBUS).
 
-Measured on 302,555 arXiv papers: see bench/index_embedded.py.
+NumPy's linear algebra starts a thread per core and lets them spin, which costs seconds on a busy machine: run
+with OPENBLAS_NUM_THREADS=1. Measured on 302,555 arXiv papers by bench/index_embedded.py.
 """
 
 from __future__ import annotations
