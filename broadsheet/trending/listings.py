@@ -146,7 +146,7 @@ class _Rows:
         return _Around(total, voted, self._window_of(before), self._window_of(after))
 
     def _everything(self) -> int:
-        """The size of a listing without an end; a large one is counted once a minute, so it may lag by that."""
+        """The size of a listing without an end; a large one is counted once a minute, so it may lag."""
         key = f"total:{connection.alias}:{self.window.key}:{self.filters.query}"
         found = cache.get(key)
         if found is None:
