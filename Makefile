@@ -28,9 +28,11 @@ worker: $(RUN_STAMP)       ## the background worker alone
 ##@ Working on it
 env: $(DEV_STAMP)          ## the development environment in .venv
 
+# Two at a time: half of them wait for processes or a browser. PYTEST="-n 0" runs one after the other.
+PYTEST_RUN := $(BIN)/python -m pytest -n 2 --dist worksteal
 test: $(DEV_STAMP)         ## every test: on PostgreSQL where it is installed, then on SQLite. PYTEST="-k word" narrows
-	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest --quiet -m "not browser" $(PYTEST); postgres=$$?; \
-	env -u DATABASE_URL $(BIN)/python -m pytest -m "not postgres" $(PYTEST); sqlite=$$?; \
+	@$(BIN)/python -m tests.postgres $(PYTEST_RUN) --quiet -m "not browser" $(PYTEST); postgres=$$?; \
+	env -u DATABASE_URL $(PYTEST_RUN) -m "not postgres" $(PYTEST); sqlite=$$?; \
 	[ $$postgres -eq 0 ] || echo "The tests on PostgreSQL failed; their report stands above that of SQLite." >&2; \
 	[ $$postgres -eq 0 ] && [ $$sqlite -eq 0 ]
 

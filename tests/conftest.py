@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from pytest_django import Settings as SettingsWrapper
+from pytest_django import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -64,12 +64,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This test's data folder, for the code in this process and for commands that the test starts."""
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     settings.HOME = folder
     settings.STATIC_ROOT = folder / "static"
+    settings.STATIC_ROOT.mkdir()
     monkeypatch.setenv("BROADSHEET_HOME", str(folder))
     return folder
 
@@ -99,11 +100,11 @@ def _database(template: str = "template1") -> Iterator[str]:
 
     server, name = os.environ["DATABASE_URL"].rsplit("/", 1)[0], f"broadsheet_{uuid.uuid4().hex}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as maintenance:
-        maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')  # type: ignore[arg-type]
+        maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
             yield f"{server}/{name}"
         finally:
-            maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+            maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
