@@ -197,7 +197,7 @@ def test_robots_the_sitemap_and_opensearch_are_well_formed(client: Client) -> No
         (999, "999"),
         (1000, "1k"),
         (1234, "1.2k"),
-        (9_960, "9k"),
+        (9_960, "9.9k"),
         (34_500, "34k"),
         (999_999, "999k"),
         (1_500_000, "1.5M"),

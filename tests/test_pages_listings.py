@@ -30,8 +30,9 @@ def test_the_front_page_is_the_newest_day_that_has_papers(client: Client) -> Non
         assert page.one("link", rel="canonical").attributes["href"].endswith(DAY)
 
 
-def test_an_empty_house_says_why_it_is_empty_and_what_to_do(client: Client) -> None:
-    page = get(client, "/")
+@pytest.mark.parametrize("path", ["/", "/papers/week", "/papers/trending", "/papers/all"])
+def test_an_empty_house_says_why_it_is_empty_and_what_to_do(client: Client, path: str) -> None:
+    page = get(client, path)
     assert "No papers here yet" in page.words("h2")
     assert page.words("pre") == ["broadsheet import FILE…"]
     assert not page.all("nav", class_="chips")
@@ -156,7 +157,7 @@ def test_filters_are_links_that_switch_on_and_off(client: Client) -> None:
 def test_a_filter_that_leaves_nothing_offers_a_way_back(client: Client) -> None:
     factories.paper(1)
     page = get(client, f"{DAY}?has=models")
-    assert "No such papers in this day" in page.words("h2")
+    assert "No such papers on this day" in page.words("h2")
     assert page.links()["Show all papers of Friday, 14 March 2025"] == DAY
 
 
@@ -221,6 +222,7 @@ def test_a_page_of_the_listing_comes_as_citations(client: Client) -> None:
     assert "2025-03-14.bib" in response.headers["Content-Disposition"]
     assert client.get(f"{DAY}.ris").content.count(b"TY  - ") == 2
     assert client.get("/papers.csl.json").json()[0]["genre"] == "preprint"
+    assert client.get("/papers/date/2025-03-16.bib").status_code == 404
 
 
 def test_nothing_is_loaded_from_another_host(client: Client) -> None:

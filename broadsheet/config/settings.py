@@ -215,6 +215,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG or "pytest" in sys.modules
 WHITENOISE_MAX_AGE = 3600
 
+CSRF_FAILURE_VIEW = "broadsheet.web.errors.stale_form"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

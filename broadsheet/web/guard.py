@@ -107,15 +107,8 @@ class PolicyMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         for kind, status in REFUSALS:
             if isinstance(exception, kind):
-                return errors.answer(request, status, _sentence(exception))
+                return errors.answer(request, status, str(exception))
         return None
-
-
-def _sentence(exception: Exception) -> str:
-    said = str(exception)
-    if isinstance(exception, trending.UnknownCategory) and " " not in said:
-        return f"No paper here is in a category “{said[:64]}”. Categories are short codes such as cs.LG."
-    return said
 
 
 def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -8,7 +8,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from broadsheet import trending
 from broadsheet.scoring import WEIGHTS
-from broadsheet.trending.listings import RESERVED_EVERY
 from broadsheet.web import links
 from broadsheet.web.context import address
 from broadsheet.web.preferences import chosen, look, remember
@@ -30,7 +29,7 @@ def about(request: HttpRequest) -> HttpResponse:
         "about.html",
         {
             "weights": WEIGHTS,
-            "reserved_every": RESERVED_EVERY,
+            "reserved_every": trending.RESERVED_EVERY,
             "canonical": address(request, "/about"),
         },
     )

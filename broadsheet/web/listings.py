@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -55,6 +55,8 @@ def file(request: HttpRequest, form: str, period: str, key: str = "") -> HttpRes
 def _file(request: HttpRequest, window: Window, form: str) -> HttpResponse:
     """The papers of one page of a listing as citations, in the listing's order."""
     found = trending.listing(window, filters_of(request), page_number(request))
+    if _is_empty(found):
+        raise Http404(f"There are no papers in “{window.title}”.")
     keys = [paper.pk for paper in found.papers]
     # Cards come without some columns that citations need.
     whole = Paper.objects.prefetch_related("aliases").in_bulk(keys)
@@ -63,9 +65,10 @@ def _file(request: HttpRequest, window: Window, form: str) -> HttpResponse:
 
 
 def newest_window(period: str) -> Window:
-    newest_day = trending.newest_day()
+    """The newest day, week or month that has papers; where no paper has a day, the newest month."""
+    newest_day = trending.newest_day() if period != "month" else None
     if newest_day is None:
-        return trending.ALL_TIME
+        return trending.newest_month() or trending.ALL_TIME
     return _around(newest_day)[period]
 
 
@@ -107,11 +110,14 @@ def _shown(request: HttpRequest, found: Listing) -> HttpResponse:
         "exports": links.citations(window.path, filters.query, found.page),
         "offer": found.page == 1,
         "calendar": f"/calendar?month={(_day_in(found) or trending.today()):%Y-%m}",
-        "empty_house": not found.total and window.period == "all" and not filters.query,
+        "empty_house": not found.total and window.first is None and not filters.query,
     }
-    # A day nobody has papers for is not a page that a search engine should keep walking past.
-    empty_window = not found.total and window.first is not None and not filters.query
-    return render(request, "listing.html", known, status=404 if empty_window else 200)
+    return render(request, "listing.html", known, status=404 if _is_empty(found) else 200)
+
+
+def _is_empty(found: Listing) -> bool:
+    """Whether a day, week or month holds no paper at all: no page for crawlers to keep walking through."""
+    return not found.total and found.window.first is not None and not found.filters.query
 
 
 def _href(path: str, filters: Filters) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
@@ -164,7 +164,7 @@ class Name:
 def _by_kind(found: Iterable[Link]) -> dict[str, list[Link]]:
     kinds: dict[str, list[Link]] = {}
     for link in found:
-        if urlsplit(link.url).scheme in ("http", "https"):
+        if link.url.startswith(("http://", "https://")):
             kinds.setdefault(link.kind, []).append(link)
     return kinds
 
@@ -181,12 +181,8 @@ def _home_word(found: Paper, home: str | None) -> str:
 
 def _shown(link: Link) -> tuple[str, str, str]:
     """(address, what to show of it, who says so)."""
-    parts = urlsplit(link.url)
-    return (
-        link.url,
-        (parts.netloc.removeprefix("www.") + parts.path).rstrip("/"),
-        charts.source_name(link.source),
-    )
+    name = link.url.partition("://")[2].partition("?")[0].partition("#")[0]
+    return link.url, cards.named(name, 120).removeprefix("www.").rstrip("/"), charts.source_name(link.source)
 
 
 def _versions(found: Paper) -> list[tuple[str, Any, str]]:

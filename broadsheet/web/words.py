@@ -12,14 +12,12 @@ def counted(number: int, unit: str, units: str = "") -> str:
     return f"{number:,} {unit if number == 1 else units or unit + 's'}"
 
 
-def compact(number: float) -> str:
-    """Four characters at most for anything below ten million: `94`, `1.2k`, `34k`, `1.2M`."""
-    number = int(number)
+def compact(number: int) -> str:
+    """At most four characters below ten million, never more than the truth: `94`, `1.2k`, `34k`, `1.2M`."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if number >= size:
-            # 999,950 would round up to "1000k".
-            short = number / size
-            return f"{short:.1f}{letter}".replace(".0", "") if short < 9.95 else f"{int(short)}{letter}"
+            tenths = number * 10 // size
+            return f"{tenths / 10:g}{letter}" if tenths < 100 else f"{tenths // 10}{letter}"
     return str(number)
 
 

@@ -76,6 +76,7 @@ def put_all(first: int = 0) -> list[Paper]:
     paper = found[0]
     Link.objects.create(paper=paper, kind="code", url="javascript:alert(1)", source="arxiv")
     Link.objects.create(paper=paper, kind="code", url='https://example.org/"><script>', source=SCRIPT[:32])
+    Link.objects.create(paper=paper, kind="demo", url="http://[::1", source="arxiv")
     Version.objects.create(paper=paper, number=1, submitted_at=None)
     for day in range(1, 6):
         Signal.objects.create(
