@@ -217,3 +217,17 @@ def test_real_days_come_in_with_their_votes_as_outside_signals(data_folder: Path
     assert Authorship.objects.count() > 50_000
     assert PaperCategory.objects.count() == 0
     assert counted(catalog.import_files([data_folder / "hf_daily.jsonl.gz"])) == (0, 0, 9881, 0)
+
+
+def test_two_imports_at_once_bring_each_paper_once(
+    broadsheet: Command, environ: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "papers.jsonl"
+    path.write_bytes(lines(12_000))
+    broadsheet("migrate")
+    both = [_start(path, environ) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    counts = broadsheet("shell", "-v0", "-c", _COUNT)
+    assert counts.stdout.split() == ["12000", "24000", "36000"]
