@@ -56,10 +56,12 @@ def test_a_card_shows_what_is_known_of_a_paper(client: Client) -> None:
 
 def test_the_vote_box_shows_our_readers_votes_and_nobody_elses(client: Client) -> None:
     factories.paper(1, signals=(factories.votes(30),))
-    assert get(client, DAY).words("p", class_="vote") == ["·no votes yet"]
+    page = get(client, DAY)
+    assert not page.all("p", class_="vote"), "nobody can vote yet, so there is nothing to say of our votes"
+    assert page.words("span", class_="said") == ["30 upvotes on Hugging Face"]
     Paper.objects.update(upvotes=1)
     page = get(client, DAY)
-    assert page.words("p", class_="vote") == ["11 vote"]
+    assert page.words("p", class_="vote") == ["1 vote"]
     assert not page.all("button"), "votes cannot be cast yet, so nothing may look as if they could"
 
 
@@ -172,7 +174,7 @@ def test_the_newest_papers_of_a_field_may_be_of_an_earlier_day(client: Client) -
 def test_fields_are_listed_with_their_counts(client: Client) -> None:
     factories.papers(3)
     page = get(client, DAY)
-    assert page.words("ul", class_="fields")[0].startswith("Computation and Language3 papers")
+    assert page.words("ul", class_="fields")[0].startswith("Computation and Language 3 papers")
 
 
 def test_a_long_listing_has_numbered_pages(client: Client) -> None:

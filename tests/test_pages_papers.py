@@ -199,7 +199,7 @@ def test_signals_are_drawn_with_a_table_for_those_who_cannot_see_the_drawing(cli
     assert drawing.attributes["aria-label"] == "From 15 on 15 March 2025 to 18 on 18 March 2025"
     assert page.words("figcaption") == ["18 upvotes on Hugging Face"]
     assert page.one("path").attributes["d"].startswith("M0 ")
-    assert "16 Mar 2025, 00:00 UTC16" in " ".join(page.words("tr"))
+    assert "16 Mar 2025, 00:00 UTC 16" in " ".join(page.words("tr"))
 
 
 def test_one_sighting_is_told_in_words(client: Client) -> None:

@@ -34,7 +34,7 @@ class Card:
     title: SafeString
     lead: bool
     votes: str
-    votes_in_words: str
+    votes_unit: str
     byline: str
     summary: SafeString
     ours: bool
@@ -85,8 +85,9 @@ def _card(
         url=paper.get_absolute_url(),
         title=title(paper, TITLE),
         lead=lead,
-        votes=compact(paper.votes) if paper.votes else "·",
-        votes_in_words=votes(paper),
+        # Without accounts nobody can vote here, so that none did says nothing of a paper.
+        votes=compact(paper.votes) if paper.votes else "",
+        votes_unit="vote" if paper.votes == 1 else "votes",
         byline=byline(paper.authors),
         summary=mark_safe("") if brief else summary(paper, lead),
         ours=paper.abstract_is_ours,
@@ -97,7 +98,7 @@ def _card(
         models=paper.has_models,
         day=paper.listed_on if dated else None,
         organization=named(paper.organization, NAME),
-        facts=_spans(facts(paper)),
+        facts=_said(facts(paper)),
         why=_rows(reasons) if reasons else mark_safe(""),
     )
 
@@ -106,8 +107,8 @@ def _card(
 # them, so these two are put together here.
 
 
-def _spans(words: Iterable[str]) -> SafeString:
-    return mark_safe("".join(f"<span>{escape(word)}</span>" for word in words))  # noqa: S308 - escaped
+def _said(facts: Iterable[str]) -> SafeString:
+    return mark_safe("".join(f'<span class="said">{escape(fact)}</span>' for fact in facts))  # noqa: S308 - escaped
 
 
 def _rows(found: Sequence[trending.Reason]) -> SafeString:
@@ -157,7 +158,8 @@ def byline(authors: list[str]) -> str:
 
 
 def votes(paper: Paper) -> str:
-    return counted(paper.votes, "vote") if paper.votes else "no votes yet"
+    """Our own readers' votes, where there are any."""
+    return counted(paper.votes, "vote") if paper.votes else ""
 
 
 def code(paper: Paper) -> str:
