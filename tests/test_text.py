@@ -406,7 +406,7 @@ def test_latex_out_keeps_known_formulas_and_escapes_the_rest(source: str, latex:
     ("source", "limit", "short"),
     [
         ("short", 10, "short"),
-        ("One sentence here. Another one follows it.", 30, "One sentence here. …"),
+        ("One sentence here. Another one follows it.", 30, "One sentence here."),
         ("no sentence ends in this text", 20, "no sentence ends in…"),
         ("an abstract, with commas, and more", 26, "an abstract, with commas…"),
         ("a text with a formula $x + y + z$ in it", 30, "a text with a formula…"),
@@ -460,3 +460,15 @@ def test_long_texts_are_cut_before_they_are_rendered() -> None:
     assert len(text.title_html("x" * SIZE)) == text.TITLE_LIMIT
     assert len(shown(text.abstract_html("word " * SIZE))) <= text.ABSTRACT_LIMIT
     assert len(shown(text.comment_html("word " * SIZE))) <= text.COMMENT_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("le syst{è}me d'information", "le système d'information"),
+        ("{B}ayesian and {É}cole", "Bayesian and École"),
+        ("random {0,1}-matrices and {a, b}", "random {0,1}-matrices and {a, b}"),
+    ],
+)
+def test_braces_inside_a_word_are_tex_and_others_are_the_authors(source: str, shown: str) -> None:
+    assert text.text_plain(source) == shown

@@ -54,6 +54,7 @@ _ANY_ARGUMENT: Final = re.compile(r"\{([^{}]{0,2000})\} ?(?=\{)")
 URL: Final = re.compile(r"https?://[A-Za-z0-9\[](?:[^\s<>\"{}|\\^`$]|\\[_%#&~]){1,2000}")
 _ESCAPED_IN_URL: Final = re.compile(r"\\([_%#&~])")
 _MARKUP: Final = re.compile(r"[$\\{}~]|``?|''|--+|https?://")
+_LETTERS: Final = re.compile(r"[^\W\d_]{1,30}\}")
 _QUOTED: Final = re.compile(r"`([^`'\s](?:[^`'$\\{}]{0,78}[^`'$\\{}\s])?)'(?!\w)")
 
 
@@ -160,8 +161,14 @@ class Reader:
         self._put(Span("link", href=url, parts=[url]))
 
     def _read_opening_brace(self, mark: str, start: int) -> None:
-        # A group that starts with a command ({\it x}, {\ss}) is TeX's; other braces are the author's own.
-        self._push(Span("" if self.text.startswith("\\", self.at) else "braces", opener="{"))
+        # A group that starts with a command ({\it x}, {\ss}) or stands inside a word (syst{è}me) is TeX's;
+        # other braces are the author's own.
+        letters = _LETTERS.match(self.text, self.at)
+        inside = letters and (
+            self.text[start - 1 : start].isalpha() or self.text[letters.end() : letters.end() + 1].isalpha()
+        )
+        is_tex = inside or self.text.startswith("\\", self.at)
+        self._push(Span("" if is_tex else "braces", opener="{"))
 
     def _read_closing_brace(self, mark: str, start: int) -> None:
         if len(self.open) == 1:

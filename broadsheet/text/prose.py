@@ -169,7 +169,7 @@ _SENTENCE_END: Final = re.compile(r"[.!?][\"”’')\]]?(?=\s)")
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters of `text`: up to the end of a sentence, else of a word, then "…".
+    """At most `limit` characters of `text`: up to the end of a sentence, else of a word and then "…".
 
     A formula or a LaTeX group is never cut in two when something stands before it.
     """
@@ -181,7 +181,7 @@ def shorten(text: str, limit: int) -> str:
     head = whole if len(whole) > room // 3 else head
     sentences = [match.end() for match in _SENTENCE_END.finditer(text, room // 2, len(head) + 1)]
     if sentences and sentences[-1] <= len(head):
-        return head[: sentences[-1]] + " …" if sentences[-1] + 2 <= limit else head[: sentences[-1]]
+        return head[: sentences[-1]]
     word = head if text[len(head) : len(head) + 1].isspace() else head[: head.rfind(" ") + 1 or len(head)]
     return word.rstrip(" \n,;:–—-(") + "…"
 

@@ -49,12 +49,14 @@ def chart(series: Series) -> Chart:
     name = source_name(series.source)
     (first, low), (last, high) = series.points[0], series.points[-1]
     now = _value(series.kind, high)
+    # Stars are not Hugging Face's own: it only says how many the code has.
+    now += f" of its code, says {name}" if series.kind == "stars" else f" on {name}"
     if len(series.points) == 1 or first == last:
-        words = f"{now} on {name}, {day(last.date())}"
+        words = f"{now}, {day(last.date())}"
     else:
         words = f"From {low:,.0f} on {day(first.date())} to {high:,.0f} on {day(last.date())}"
     path, end = _path(series.points)
-    return Chart(f"{now} on {name}", words, path, end, first, last, series.points[-MOST_ROWS:])
+    return Chart(now, words, path, end, first, last, series.points[-MOST_ROWS:])
 
 
 def _value(kind: str, value: float) -> str:
