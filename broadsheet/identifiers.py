@@ -309,7 +309,8 @@ def _month(digits: str) -> date | None:
 
 # --- titles and people -----------------------------------------------------------------------------------
 
-_NOT_ALPHANUMERIC = bytes(code for code in range(256) if not chr(code).isalnum() or code > 127)
+# Plus and sharp are part of names (C++, C#) and tell apart what would else be one title.
+_DROPPED = bytes(code for code in range(256) if code > 127 or not (chr(code).isalnum() or chr(code) in "+#"))
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ϵ": "epsilon", "ζ": "zeta",
     "η": "eta", "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi",
@@ -334,8 +335,8 @@ _LATEX_LETTERS = {r"\var": "\\", r"\aa": "a", r"\AA": "A", r"\ell": "l", r"\righ
 def title_key(title: str) -> int:
     """A positive 63-bit number that is the same for one title in different spellings.
 
-    Case, accents, spaces, punctuation, HTML entities and LaTeX markup do not count; Greek letters count
-    by name, so `$\\beta$-VAE`, `β-VAE` and `Beta VAE` meet.
+    Case, accents, spaces, punctuation (but `+` and `#`), HTML entities and LaTeX markup do not count;
+    Greek letters count by name, so `$\\beta$-VAE`, `β-VAE` and `Beta VAE` meet.
     """
     return _number(_title_letters(title).encode("utf-8", "replace"))
 
@@ -352,9 +353,9 @@ def _title_letters(title: str) -> str:
     if "&" in title:
         title = _ENTITY.sub(_unescaped, title)
     if title.isascii():
-        letters = title.lower().encode().translate(None, _NOT_ALPHANUMERIC).decode()
+        letters = title.lower().encode().translate(None, _DROPPED).decode()
     else:
-        letters = "".join(filter(_is_letter, _bare_letters(title, _PLAIN_TITLE)))
+        letters = "".join(one for one in _bare_letters(title, _PLAIN_TITLE) if one in "+#" or _is_letter(one))
     return letters or title.strip()
 
 

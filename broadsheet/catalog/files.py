@@ -182,7 +182,8 @@ def _tell_the_planner() -> None:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA analysis_limit = 1000")
             cursor.execute("PRAGMA optimize = 0x10002")
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not connection.in_atomic_block:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             cursor.execute("ANALYZE")
 

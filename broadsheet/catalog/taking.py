@@ -9,7 +9,7 @@ from itertools import islice
 from django.db import transaction
 
 from broadsheet.catalog.batch import Batch, Taken
-from broadsheet.models import Alias, Authorship, Link, Paper, PaperCategory, Signal, Version
+from broadsheet.models import Alias, Authorship, Link, Paper, PaperCategory, Signal, Version, bulk
 from broadsheet.sources import PaperRecord
 from broadsheet.sources.builtin import BuiltinSource
 
@@ -30,6 +30,7 @@ def take_in(records: Iterable[PaperRecord], now: datetime | None = None) -> Take
 def take_in_batch(records: Sequence[PaperRecord], now: datetime) -> Taken:
     """One transaction. When it returns, the records are kept; when it raises, none of them is."""
     with transaction.atomic():
+        bulk.write_alone()
         return Batch(records, now).run()
 
 

@@ -59,11 +59,26 @@ def _secret_key(home: Path) -> str:
                 "and Broadsheet makes one in its data folder."
             )
         return given
-    kept = home / "secret_key"
     try:
-        return kept.read_text().strip() or secrets.token_urlsafe(48)
-    except FileNotFoundError:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = _kept_key(home)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {home} cannot be used ({error.strerror}). Give it to the user that runs "
+            "Broadsheet, or name another one with BROADSHEET_HOME."
+        ) from error
+    if len(key) < 32:
+        raise ImproperlyConfigured(
+            f"{home / 'secret_key'} is damaged. Restore it from a backup, or remove it: a new one is made, "
+            "and everybody signs in again."
+        )
+    return key
+
+
+def _kept_key(home: Path) -> str:
+    kept = home / "secret_key"
+    if kept.exists():
+        return kept.read_text().strip()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Linking a finished file makes two processes that start together agree on one key.
     mine = home / f"secret_key.{os.getpid()}"
     mine.touch(mode=0o600)
@@ -89,8 +104,8 @@ SECRET_KEY = _secret_key(HOME)
 
 if DEBUG and PUBLIC_URL.startswith("https://"):
     raise ImproperlyConfigured(
-        "BROADSHEET_DEBUG shows internals to every visitor and BROADSHEET_URL says that this server is public. "
-        "Unset one of them."
+        "BROADSHEET_DEBUG shows internals to every visitor and BROADSHEET_URL says that this server is "
+        "public. Unset one of them."
     )
 
 _hosts = [host.strip() for host in os.environ.get("BROADSHEET_HOSTS", "").split(",") if host.strip()]
@@ -107,6 +122,11 @@ except (ZoneInfoNotFoundError, ValueError) as error:
     raise ImproperlyConfigured(
         f"BROADSHEET_TIME_ZONE={LISTING_TIME_ZONE!r} is not a time zone. Use a name such as Europe/Berlin."
     ) from error
+
+# Backups that the worker makes by itself: how often (0: never), where, and how many of them stay.
+BACKUP_EVERY_HOURS = _number("BROADSHEET_BACKUP_EVERY_HOURS", 0, 0, 8760)
+BACKUP_FOLDER = Path(os.environ.get("BROADSHEET_BACKUP_FOLDER") or HOME / "backups").expanduser()
+BACKUP_KEEP = _number("BROADSHEET_BACKUP_KEEP", 7, 1, 1000)
 
 PAGE_SIZE = _number("BROADSHEET_PAGE_SIZE", 30, 5, 100)
 
@@ -214,6 +234,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG or "pytest" in sys.modules
 WHITENOISE_MAX_AGE = 3600
 
+CSRF_FAILURE_VIEW = "broadsheet.web.errors.stale_form"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

@@ -43,13 +43,22 @@ def update(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row
     _many(f"UPDATE {_table(model)} SET {sets} WHERE {key_name} = %s", prepared)
 
 
+def write_alone() -> None:
+    """Waits until no other transaction takes papers in, and keeps others waiting until this one ends.
+
+    Two imports that meet the same new paper would otherwise both insert it. In SQLite an IMMEDIATE
+    transaction is alone already.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('broadsheet: taking papers in'))")
+
+
 def reserve(model: type[models.Model], count: int) -> range:
-    """The next `count` primary keys of a table with an automatic key. Nobody else gets them."""
+    """The next `count` primary keys of a table with an automatic key, for a caller that writes alone."""
     table, column = model._meta.db_table, _column(model, "pk")
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # Sequence values are handed out one by one; a lock makes ours one run of numbers.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [table])
             cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [table, column])
             sequence = cursor.fetchone()[0]
             cursor.execute("SELECT nextval(%s)", [sequence])

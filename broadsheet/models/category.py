@@ -18,6 +18,12 @@ def category_names() -> dict[str, str]:
     return {code: name for code, _, name in (line.partition("\t") for line in lines)}
 
 
+@cache
+def archives() -> frozenset[str]:
+    """The codes that are sums of fields: `cs` is one, `hep-th` is a field itself."""
+    return frozenset(code.partition(".")[0] for code in category_names() if "." in code)
+
+
 class Category(models.Model):
     """A code such as `cs.LG`, or a whole archive such as `cs`. Codes that no list names are welcome."""
 

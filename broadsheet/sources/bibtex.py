@@ -132,7 +132,7 @@ def record(fields: dict[str, Any]) -> PaperRecord:
         month=citations.month(published, month, known),
         comment=note,
         journal_ref=_journal(fields),
-        links=links.gathered([("abstract", url)], abstract, note),
+        links=links.gathered(citations.page(url), abstract, note),
     )
 
 

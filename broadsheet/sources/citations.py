@@ -7,21 +7,28 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from broadsheet import identifiers
-from broadsheet.sources import words
+from broadsheet.sources import LinkKind, words
 
 
 def identifiers_in(values: Iterable[object]) -> tuple[str, ...]:
-    """Canonical ids that a record's fields name, strongest first; a field may hold an id, an address, or a
-    sentence with ids in it."""
+    """Canonical ids that a record's fields name, strongest first. A field may hold an id, an address, or
+    what Google Scholar makes of an arXiv id (`arXiv preprint arXiv:2503.01234`); ids inside other sentences
+    are those of other papers."""
     found: dict[str, None] = {}
     for value in values:
         if not isinstance(value, str) or not value:
             continue
         if identified := identifiers.parse(value):
             found[identified.identifier] = None
-        else:
-            found |= dict.fromkeys(identifiers.find_all(value))
+        elif _IS_PREPRINT.match(value):
+            found |= dict.fromkeys(identifiers.find_all(value)[:1])
     return tuple(sorted(found, key=identifiers.rank))
+
+
+def page(address: object) -> list[tuple[LinkKind, object]]:
+    """The address a record gives, as the link it most likely is."""
+    is_pdf = isinstance(address, str) and address.lower().endswith(".pdf")
+    return [("pdf" if is_pdf else "abstract", address)]
 
 
 def month(published: datetime | None, given: date | None, known: tuple[str, ...]) -> date | None:
@@ -41,7 +48,7 @@ def journal_ref(container: object, volume: object, issue: object, year: object, 
     return " ".join(part for part in parts if part)
 
 
-# An arXiv id written as a journal; it is among the identifiers already.
+# An arXiv id written as a journal.
 _IS_PREPRINT = re.compile(r"arxiv|corr\b", re.IGNORECASE)
 
 

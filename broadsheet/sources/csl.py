@@ -45,7 +45,7 @@ def record(item: dict[str, Any]) -> PaperRecord:
         month=citations.month(published, month, known),
         comment=note,
         journal_ref=_journal(item),
-        links=links.gathered([("abstract", item.get("URL"))], abstract, note),
+        links=links.gathered(citations.page(item.get("URL")), abstract, note),
     )
 
 

@@ -80,10 +80,10 @@ class FileSource:
             self._progress = lambda: table.fraction
             yield from table.fetch(since)
             return
-        with _opened(self.path) as file:
+        with _opened(self.path) as file, _unpacked(file) as stream:
             self._progress = lambda: file.tell() / max(1, self.size)
             seen_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
-            yield from self._kind.open(_unpacked(file), seen_at).fetch(since)
+            yield from self._kind.open(stream, seen_at).fetch(since)
             self._progress = lambda: 1.0
 
 
@@ -136,10 +136,10 @@ _SAMPLED_OBJECTS = 20
 def _recognised(path: Path) -> FileSource:
     if not path.is_file():
         raise SourceError(f"{path} is neither a file nor a folder.")
-    with _opened(path) as file:
+    with _opened(path) as file, _unpacked(file) as stream:
         if _magic(file) == b"PAR1":
             return FileSource(path, None)
-        sample = _sample(_unpacked(file))
+        sample = _sample(stream)
     if sample.startswith(b"PAR1"):
         raise SourceError(f"{path} is compressed Parquet, which cannot be read in parts; unpack it first.")
     return FileSource(path, _kind_of(path, sample))
@@ -149,8 +149,8 @@ def _kind_of(path: Path, sample: bytes) -> Kind:
     if sample.startswith(b"PK\x03\x04"):
         raise _UnknownKind(f"{path} is a zip archive; unpack it first.")
     if sample.lstrip().startswith((b"{", b"[")):
-        with _opened(path) as file:
-            kind = _kind_of_objects(objects(_unpacked(file)))
+        with _opened(path) as file, _unpacked(file) as stream:
+            kind = _kind_of_objects(objects(stream))
     else:
         kind = RIS if _RIS.search(sample) else BIBTEX if _BIBTEX.search(sample) else None
     if kind is None:

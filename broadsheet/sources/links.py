@@ -61,7 +61,7 @@ def trimmed(address: str) -> str:
 
 def gathered(given: list[tuple[LinkKind, object]], *texts: str) -> tuple[LinkRecord, ...]:
     """The links that a record gives by name, then those found in its texts; each once, at most ten."""
-    found = [LinkRecord(kind, address) for kind, value in given if (address := _given(kind, value))]
+    found = [link for kind, value in given if (link := _given(kind, value))]
     for text in texts:
         if _may_hold_links(text):
             found += _found(text[:LONGEST_TEXT])
@@ -80,11 +80,20 @@ def _may_hold_links(text: str) -> bool:
     return "ub.com" in text or "ub.io" in text or "ab.com" in text or "ace.co" in text or "berg.org" in text
 
 
-def _given(kind: LinkKind, value: object) -> str | None:
-    """The address, spelt as it would be if found in a text, so that the two are one link."""
+def _given(kind: LinkKind, value: object) -> LinkRecord | None:
+    """The address, spelt as it would be if found in a text, so that the two are one link. A page that turns
+    out to be a repository or a model is called so."""
     address = web(value)
-    hosted = _found(address) if address and kind != "abstract" else []
-    return hosted[0].url if hosted and hosted[0].kind == kind else address
+    if not address:
+        return None
+    for hosted in _found(address)[:1]:
+        if kind in (hosted.kind, "abstract") and _host(hosted.url) == _host(address):
+            return hosted
+    return LinkRecord(kind, address)
+
+
+def _host(address: str) -> str:
+    return address.lower().split("/")[2].removeprefix("www.")
 
 
 def _found(text: str) -> list[LinkRecord]:

@@ -116,6 +116,6 @@ def is_news(record: PaperRecord, since: datetime) -> bool:
     known += [signal.seen_at for signal in record.signals]
     if record.announced_on:
         known.append(datetime.combine(record.announced_on, time.max, UTC))
-    if record.month:
+    if record.month and not known:
         known.append(datetime.combine(days_after(record.month, 0), time.max, UTC))
     return not known or max(known) >= since

@@ -251,15 +251,22 @@ class _Window:
         self.decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
         self.text = ""
         self.position = 0
+        # Met while reading ahead; what was read before it comes first.
+        self.damage: OSError | None = None
 
     def read(self) -> bool:
         """Doubles what lies ahead (at least one chunk), so that decoding again costs no more than reading."""
         wanted = max(_CHUNK, len(self.text) - self.position)
         parts, size = [self.text[self.position :]], 0
-        while size < wanted and (chunk := next(self.chunks, b"")):
-            parts.append(self.decode(chunk))
-            size += len(chunk)
+        try:
+            while size < wanted and (chunk := next(self.chunks, b"")):
+                parts.append(self.decode(chunk))
+                size += len(chunk)
+        except OSError as problem:
+            self.damage = problem
         self.text, self.position = "".join(parts), 0
+        if size == 0 and self.damage:
+            raise self.damage
         return size > 0
 
     def at_value(self) -> bool:

@@ -72,7 +72,7 @@ def record(row: dict[str, Any]) -> PaperRecord:
         month=citations.month(published, month, known),
         comment=note,
         journal_ref=_journal(row, written[0]),
-        links=links.gathered([("abstract", url) for url in urls[:1]], abstract, note),
+        links=links.gathered(citations.page(urls[0] if urls else None), abstract, note),
     )
 
 

@@ -26,9 +26,8 @@ def title(value: object) -> str:
     """A title on one line. Raises `NotAPaper` if there is none or it has more than 100,000 characters."""
     if isinstance(value, list) and value:
         value = value[0]
-    if not isinstance(value, str) or not (
-        found := value if _is_plain(value) else plain_line(_plainer(value))
-    ):
+    found = line(value, LONGEST_TITLE + 1)
+    if not found:
         raise NotAPaper("The entry has no title.")
     if len(found) > LONGEST_TITLE:
         raise NotAPaper("The title is longer than 100,000 characters.")
@@ -77,9 +76,7 @@ def names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     found = tuple(filter(None, map(_name_of, value[:MOST_AUTHORS])))
-    if "," in "".join(found):
-        return tuple(one for each in found for one in _apart(each))
-    return found
+    return _divided(found) if "," in "".join(found) else found
 
 
 def _name_of(value: Any) -> str:
@@ -119,9 +116,12 @@ _cached_name = lru_cache(maxsize=1 << 16)(_name)
 def turned(value: str) -> str:
     """`Lovelace, Ada` and `Lovelace, Ada, Jr.` with the first name first; other spellings as they are."""
     parts = [part.strip() for part in value.split(",")]
-    if len(parts) not in (2, 3):
+    if len(parts) not in (2, 3) or (len(parts) == 2 and parts[1].lower() in _SUFFIXES):
         return name(value)
     return name(" ".join(part for part in (parts[1], parts[0], *parts[2:]) if part))
+
+
+_SUFFIXES = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "phd", "ph.d.", "md"})
 
 
 def split_names(value: str) -> list[str]:
@@ -142,12 +142,19 @@ def _without_brackets(value: str) -> str:
     return "".join(kept)
 
 
+def _divided(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Names with commas in them: `Last, First` where all are such, else perhaps several names in one."""
+    if len(found) > 1 and all(one.count(",") == 1 for one in found):
+        return tuple(map(turned, found))
+    return tuple(one for each in found for one in _apart(each))
+
+
 def _apart(value: str) -> list[str]:
     """Some records hold a whole list of names as one; a list it is where every part has two to five words."""
-    parts = value.split(", ")
-    if len(parts) < 2 or not all(2 <= len(part.split()) <= 5 and ")" not in part for part in parts):
-        return [value]
-    return [part.strip() for part in parts]
+    parts = [part.strip() for part in value.split(",")]
+    if len(parts) > 1 and all(2 <= len(part.split()) <= 5 and ")" not in part for part in parts):
+        return parts
+    return [turned(value) if len(parts) == 2 else value]
 
 
 # --- categories ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ a few more for the totals and the neighbours. docs/ranking.md publishes the orde
 from broadsheet.scoring import announcement_day
 from broadsheet.trending.days import listing_day, listing_zone, today
 from broadsheet.trending.listings import (
+    RESERVED_EVERY,
     Entry,
     FieldCount,
     Listing,
@@ -16,6 +17,7 @@ from broadsheet.trending.listings import (
     fields,
     listing,
     newest_day,
+    newest_month,
 )
 from broadsheet.trending.reasons import Reason, reasons
 from broadsheet.trending.signals import Series, growth
@@ -35,6 +37,7 @@ from broadsheet.trending.windows import (
 
 __all__ = [
     "ALL_TIME",
+    "RESERVED_EVERY",
     "TRENDING",
     "BadFilter",
     "BadWindow",
@@ -57,6 +60,7 @@ __all__ = [
     "listing_zone",
     "month_window",
     "newest_day",
+    "newest_month",
     "parse",
     "reasons",
     "rescore",

@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, F, Func, Max, Q, QuerySet, Subquery, Value
+from django.db.models import Count, F, Func, Max, QuerySet, Subquery, Value
 
 from broadsheet import scoring
 from broadsheet.models import Category, Paper, PaperCategory
+from broadsheet.models.category import archives
 from broadsheet.trending.days import today
 from broadsheet.trending.reasons import Reason, reasons
 from broadsheet.trending.windows import FLAGS, Filters, Window, day_window, month_window, week_window
@@ -25,11 +26,17 @@ RESERVED_DAYS = 14
 # Beyond this place a listing without an end is not paged through: search or a month finds more.
 DEEPEST_PLACE = 30_000
 
+MOST_FIELDS = 200
+
 NO_FILTERS = Filters()
 
 
 class UnknownCategory(LookupError):
-    """No paper here is in that category."""
+    """No paper here is in that category; the message says so."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"No paper here is in the category “{code[:64]}”. Codes look like cs.LG or math.CO.")
+        self.code = code
 
 
 class PageOutOfRange(LookupError):
@@ -107,6 +114,7 @@ class _Around:
     voted: int = 0
     previous: Window | None = None
     next: Window | None = None
+    newest: date | None = None
 
 
 class _Rows:
@@ -128,7 +136,8 @@ class _Rows:
     def around(self) -> _Around:
         """One query of four numbers, each read off an index."""
         if self.window.first is None or self.window.last is None:
-            return _Around(self._everything(), RESERVED_EVERY * RESERVED_MOST)
+            total, newest = self._everything()
+            return _Around(total, RESERVED_EVERY * RESERVED_MOST, newest=newest)
         column = "month" if self.window.period == "month" else "listed_on"
         first, last = self.window.first, self.window.last
         start = first.year * 100 + first.month if column == "month" else first
@@ -145,15 +154,17 @@ class _Rows:
         total, voted, before, after = found[0]
         return _Around(total, voted, self._window_of(before), self._window_of(after))
 
-    def _everything(self) -> int:
-        """The size of a listing without an end; a large one is counted once a minute, so it may lag by that."""
-        key = f"total:{connection.alias}:{self.window.key}:{self.filters.query}"
-        found = cache.get(key)
-        if found is None:
-            found = self.rows.count()
-            if found > 5000:
-                cache.set(key, found, 60)
-        return int(found)
+    def _everything(self) -> tuple[int, date | None]:
+        """Size and newest day of a listing without an end; a large one is counted once a minute."""
+        key = f"everything:{connection.alias}:{self.window.key}:{self.filters.query}"
+        known: tuple[int, date | None] | None = cache.get(key)
+        if known is None:
+            newest = _nearest(self.all.filter(listed_on__lte=today()), "-listed_on")
+            found = Paper.objects.order_by("pk").values_list(_count(self.rows), newest)[:1]
+            known = found[0] if found else (0, None)
+            if known[0] > 5000:
+                cache.set(key, known, 60)
+        return known
 
     def _window_of(self, found: Any) -> Window | None:
         if found is None:
@@ -188,7 +199,7 @@ class _Rows:
             return []
         first, last = self.window.first, self.window.last
         if first is None or last is None:
-            last = newest_day() or today()
+            last = around.newest or today()
             first = last - timedelta(days=RESERVED_DAYS)
         unvoted = self.all.filter(listed_on__range=(first, last), voted=False)
         # A multiplicative hash modulo the Mersenne prime 2**31 - 1 scatters the papers around a wheel; each
@@ -242,26 +253,33 @@ def calendar(year: int, month: int, filters: Filters = NO_FILTERS) -> dict[date,
     return {row["listed_on"]: row["papers"] for row in days.annotate(papers=Count("*")).order_by("listed_on")}
 
 
+def newest_month() -> Window | None:
+    """The newest month that has papers and is not after this one; some papers have a month and no day."""
+    now = today()
+    found = Paper.objects.filter(month__lte=now.year * 100 + now.month).aggregate(at=Max("month"))["at"]
+    return month_window(date(found // 100, found % 100, 1)) if found else None
+
+
 def fields(window: Window, most: int = 12) -> list[FieldCount]:
     """The categories with the most papers in a window, largest first, whole archives left out.
 
-    Counted at most once a minute for each window.
+    Counted at most once a minute for each window, once in five where the window has no end.
     """
-    key = f"fields:{window.period}:{window.key}"
-    found = cache.get(key)
+    key = f"fields:{connection.alias}:{window.period}:{window.key}"
+    found: list[FieldCount] | None = cache.get(key)
     if found is None:
-        rows = _in_window(PaperCategory.objects.all(), window) if window.first else _recent_categories()
-        counted = rows.values("category__code", "category__name").annotate(papers=Count("*"))
-        narrow = counted.filter(Q(category__code__contains=".") | Q(category__code__contains="-"))
-        found = [
-            FieldCount(row["category__code"], row["category__name"], row["papers"])
-            for row in narrow.order_by("-papers", "category__code")[:most]
-        ]
+        found = _counted_fields(window)
         if found:
-            cache.set(key, found, 60)
-    return list(found)
+            cache.set(key, found, 60 if window.first else 300)
+    return found[:most]
 
 
-def _recent_categories() -> QuerySet[Any]:
-    newest = newest_day() or today()
-    return PaperCategory.objects.filter(listed_on__range=(newest - timedelta(days=RESERVED_DAYS), newest))
+def _counted_fields(window: Window) -> list[FieldCount]:
+    rows = _in_window(PaperCategory.objects.all(), window)
+    counts = dict(rows.values_list("category_id").annotate(papers=Count("*")))
+    found = [
+        FieldCount(category.code, category.name, counts[category.pk])
+        for category in Category.objects.filter(pk__in=counts)
+        if category.code not in archives()
+    ]
+    return sorted(found, key=lambda field: (-field.papers, field.code))[:MOST_FIELDS]

@@ -1,0 +1,279 @@
+"""RSS 2.0, Atom 1.0 and JSON Feed 1.1 of every listing and every author.
+
+Specifications: https://www.rssboard.org/rss-specification, RFC 4287, https://www.jsonfeed.org/version/1.1/
+Nothing in a feed depends on the clock, so an unchanged listing is an unchanged file and is answered
+with 304 to a reader that asks again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from email.utils import format_datetime
+from html import escape
+from typing import Final
+from urllib.parse import quote
+from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from broadsheet import identifiers, search, text, trending
+from broadsheet.models import Author, Paper
+
+SIZE: Final = 50
+TITLE: Final = 500
+SUMMARY: Final = 4_000
+NAMES: Final = 50
+NAME: Final = 200
+FRESH: Final = "public, max-age=300"
+
+ATOM: Final = "http://www.w3.org/2005/Atom"
+DUBLIN_CORE: Final = "http://purl.org/dc/elements/1.1/"
+register_namespace("atom", ATOM)
+register_namespace("dc", DUBLIN_CORE)
+
+# What an undated paper is dated: feeds demand a moment, and a moving one would look like news.
+UNDATED: Final = datetime(1991, 8, 14, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One paper as every format tells it; text fields are plain text, `html` is safe HTML."""
+
+    url: str
+    home: str
+    title: str
+    html: str
+    summary: str
+    authors: list[tuple[str, str]]
+    categories: list[str]
+    published: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    title: str
+    description: str
+    page: str
+    address: str
+    entries: list[Entry]
+
+    @property
+    def updated(self) -> datetime:
+        return max((entry.updated for entry in self.entries), default=UNDATED)
+
+
+@require_safe
+def newest(request: HttpRequest, form: str, period: str = "day") -> HttpResponse:
+    """The newest day, week or month. Where a filter leaves it empty, the last one that is not."""
+    filters = _filters(request)
+    day = trending.newest_day()
+    if day is None:
+        return _answer(request, form, trending.listing(trending.ALL_TIME, filters, 1, SIZE))
+    windows = {"day": trending.day_window, "week": trending.week_window, "month": trending.month_window}
+    found = trending.listing(windows[period](day), filters, 1, SIZE)
+    if not found.total and found.previous:
+        found = trending.listing(found.previous, filters, 1, SIZE)
+    return _answer(request, form, found)
+
+
+@require_safe
+def listing(request: HttpRequest, form: str, period: str, key: str = "") -> HttpResponse:
+    window = trending.parse(period, key)
+    found = trending.listing(window, _filters(request), 1, SIZE)
+    if not found.total and window.first is not None and not found.filters.query:
+        raise Http404(f"There are no papers in “{window.title}”.")
+    return _answer(request, form, found)
+
+
+@require_safe
+def author(request: HttpRequest, form: str, slug: str) -> HttpResponse:
+    found = Author.objects.filter(pk=identifiers.author_key(identifiers.author_slug(slug))).first()
+    if found is None:
+        raise Http404("Nobody of that name has written a paper that is here.")
+    papers, _ = search.papers_by(found, 1, SIZE)
+    name = text.shorten(found.name, NAME)
+    path = "/author/" + quote(found.slug, safe="")
+    title = f"{name} — {settings.SITE_NAME}"
+    return _respond(request, form, title, f"Papers by {name}, newest first", papers, path)
+
+
+def _filters(request: HttpRequest) -> trending.Filters:
+    return trending.Filters.parse(request.GET.get("category", ""), request.GET.getlist("has"))
+
+
+def _answer(request: HttpRequest, form: str, found: trending.Listing) -> HttpResponse:
+    filters = found.filters
+    narrowed = ", ".join(
+        [*([filters.category] if filters.category else []), *(f"with {item}" for item in filters.has)]
+    )
+    title = f"{settings.SITE_NAME}: {found.window.title}" + (f" ({narrowed})" if narrowed else "")
+    path = f"{found.window.path}?{filters.query}" if filters.query else found.window.path
+    return _respond(request, form, title, settings.SITE_MOTTO, found.papers, path)
+
+
+def _respond(
+    request: HttpRequest, form: str, title: str, description: str, papers: Sequence[Paper], path: str
+) -> HttpResponse:
+    base = settings.PUBLIC_URL or request.build_absolute_uri("/")[:-1]
+    here = base + request.get_full_path()
+    entries = [_entry(paper, base) for paper in papers]
+    write, content_type = FORMATS[form]
+    feed = Feed(text.plain_line(title), text.plain_line(description), base + path, here, entries)
+    response = HttpResponse(write(feed), content_type=content_type)
+    response.headers["Cache-Control"] = FRESH
+    return response
+
+
+def _entry(paper: Paper, base: str) -> Entry:
+    published = paper.submitted_at or paper.published_at or _month(paper) or UNDATED
+    summary = text.text_plain(text.shorten(paper.abstract, SUMMARY))
+    return Entry(
+        url=base + paper.get_absolute_url(),
+        home=identifiers.abstract_url(paper.identifier) or "",
+        title=text.text_plain(text.shorten(paper.title, TITLE)) or "Untitled",
+        html=_html(paper, summary),
+        summary=summary,
+        authors=[
+            (text.plain_line(name[:NAME]), f"{base}/author/{quote(identifiers.author_slug(name), safe='')}")
+            for name in paper.authors[:NAMES]
+        ],
+        categories=[text.plain_line(code) for code in paper.categories],
+        published=published.astimezone(UTC),
+        updated=max(published, paper.revised_at or published).astimezone(UTC),
+    )
+
+
+def _month(paper: Paper) -> datetime | None:
+    return datetime.combine(paper.month_date, time(), UTC) if paper.month_date else None
+
+
+def _html(paper: Paper, summary: str) -> str:
+    """Names, words and facts as three kinds of paragraphs, without anything a reader's filter would drop."""
+    more = len(paper.authors) - NAMES
+    names = ", ".join(text.plain_line(name[:NAME]) for name in paper.authors[:NAMES])
+    names += f" and {more:,} more" if more > 0 else ""
+    facts = [*paper.categories[:1], *_facts(paper)]
+    return "".join(
+        f"<p>{escape(words)}</p>" for words in (names, *summary.split("\n\n"), " · ".join(facts)) if words
+    )
+
+
+def _facts(paper: Paper) -> list[str]:
+    told = (
+        (paper.withdrawn, "withdrawn by its authors"),
+        (paper.has_code, f"code ★ {paper.stars:,}" if paper.stars else "code"),
+        (paper.has_models, "models"),
+        (paper.organization, text.plain_line(paper.organization[:NAME])),
+        (paper.upvotes, f"{paper.upvotes:,} votes"),
+        (paper.outside_upvotes, f"{paper.outside_upvotes:,} upvotes elsewhere"),
+        (paper.abstract_is_ours, f"summary by {settings.SITE_NAME}"),
+    )
+    return [words for true, words in told if true]
+
+
+# The three formats
+
+
+def rss(feed: Feed) -> bytes:
+    root = Element("rss", {"version": "2.0"})
+    channel = SubElement(root, "channel")
+    _text(channel, "title", feed.title)
+    _text(channel, "link", feed.page)
+    _text(channel, "description", feed.description)
+    SubElement(
+        channel, f"{{{ATOM}}}link", {"rel": "self", "href": feed.address, "type": "application/rss+xml"}
+    )
+    _text(channel, "language", "en")
+    _text(channel, "lastBuildDate", format_datetime(feed.updated))
+    for entry in feed.entries:
+        item = SubElement(channel, "item")
+        _text(item, "title", entry.title)
+        _text(item, "link", entry.url)
+        _text(item, "guid", entry.url)
+        for name, _ in entry.authors:
+            _text(item, f"{{{DUBLIN_CORE}}}creator", name)
+        for code in entry.categories:
+            _text(item, "category", code)
+        _text(item, "pubDate", format_datetime(entry.published))
+        _text(item, "description", entry.html)
+    return _xml(root)
+
+
+def atom(feed: Feed) -> bytes:
+    root = Element("feed", {"xmlns": ATOM, "xml:lang": "en"})
+    _text(root, "id", feed.page)
+    _text(root, "title", feed.title)
+    _text(root, "subtitle", feed.description)
+    _text(root, "updated", feed.updated.isoformat(timespec="seconds"))
+    SubElement(root, "link", {"rel": "self", "href": feed.address, "type": "application/atom+xml"})
+    SubElement(root, "link", {"rel": "alternate", "href": feed.page, "type": "text/html"})
+    _text(SubElement(root, "author"), "name", settings.SITE_NAME)
+    for entry in feed.entries:
+        item = SubElement(root, "entry")
+        _text(item, "id", entry.url)
+        _text(item, "title", entry.title)
+        SubElement(item, "link", {"rel": "alternate", "href": entry.url, "type": "text/html"})
+        if entry.home:
+            SubElement(item, "link", {"rel": "via", "href": entry.home})
+        _text(item, "published", entry.published.isoformat(timespec="seconds"))
+        _text(item, "updated", entry.updated.isoformat(timespec="seconds"))
+        for name, url in entry.authors:
+            person = SubElement(item, "author")
+            _text(person, "name", name)
+            _text(person, "uri", url)
+        for code in entry.categories:
+            SubElement(item, "category", {"term": code})
+        _text(item, "content", entry.html).set("type", "html")
+    return _xml(root)
+
+
+def json_feed(feed: Feed) -> bytes:
+    items = [
+        {
+            "id": entry.url,
+            "url": entry.url,
+            **({"external_url": entry.home} if entry.home else {}),
+            "title": entry.title,
+            "content_html": entry.html,
+            **({"summary": entry.summary} if entry.summary else {}),
+            "date_published": entry.published.isoformat(timespec="seconds"),
+            "date_modified": entry.updated.isoformat(timespec="seconds"),
+            "authors": [{"name": name, "url": url} for name, url in entry.authors],
+            "tags": entry.categories,
+        }
+        for entry in feed.entries
+    ]
+    whole = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": feed.title,
+        "description": feed.description,
+        "home_page_url": feed.page,
+        "feed_url": feed.address,
+        "language": "en",
+        "items": items,
+    }
+    return json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace")
+
+
+FORMATS: Final[dict[str, tuple[Callable[[Feed], bytes], str]]] = {
+    "rss": (rss, "application/rss+xml; charset=utf-8"),
+    "atom": (atom, "application/atom+xml; charset=utf-8"),
+    "json": (json_feed, "application/feed+json; charset=utf-8"),
+}
+
+
+def _text(parent: Element, tag: str, words: str) -> Element:
+    child = SubElement(parent, tag)
+    child.text = words
+    return child
+
+
+def _xml(root: Element) -> bytes:
+    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return written

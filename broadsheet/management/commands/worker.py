@@ -1,0 +1,33 @@
+"""Runs the background worker alone, until Ctrl-C."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from broadsheet import operations
+from broadsheet.management.plainly import plainly
+from broadsheet.operations.working import Step
+
+# What happens by itself, in this order. Each step finds what is due, does one batch of it, stamps it, and
+# says how many it did.
+STEPS: dict[str, Step] = {
+    "backup": operations.backup_due,
+}
+
+
+class Command(BaseCommand):
+    help = __doc__
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        # The process that started this one; when it is gone, this one ends too.
+        parser.add_argument("--parent", type=int, help=SUPPRESS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with plainly(), operations.Stop() as stop, operations.using_data():
+            if options["parent"]:
+                operations.end_with_parent(options["parent"])
+            operations.work(STEPS, stop)

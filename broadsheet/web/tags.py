@@ -1,0 +1,30 @@
+"""Filters for every template: numbers with their unit, days and moments in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from broadsheet.web import words
+
+register = template.Library()
+
+register.filter("counted", words.counted)
+register.filter("compact", words.compact)
+register.filter("day", words.day)
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString | str:
+    """A moment as a `<time>`: relative for a week, then the date, always exact in its title."""
+    if moment is None:
+        return ""
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.astimezone(UTC).isoformat(timespec="seconds"),
+        words.moment(moment),
+        words.ago(moment, datetime.now(UTC)),
+    )
