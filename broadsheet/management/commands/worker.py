@@ -7,13 +7,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import operations
+from broadsheet import operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 
 # What happens by itself, in this order. Each step finds what is due, does one batch of it, stamps it, and
 # says how many it did.
 STEPS: dict[str, Step] = {
+    "index": search.index_due,
+    "embed": search.embed_due,
     "backup": operations.backup_due,
 }
 
