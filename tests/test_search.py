@@ -90,6 +90,8 @@ def first(query: str, **more: Any) -> int:
         ("neural network molecule", 6),  # by stems
         ("Kalman", 3),
         ("Menabrea 2021", 1),
+        ("Lovelace et al. 2025", 6),
+        ("Lovelace and Menabrea, 2021", 1),
         ("answers to questions", 5),
         ('"state space"', 3),
         ("title:diffusion", 2),
@@ -312,6 +314,6 @@ def test_three_questions_to_the_database(django_assert_max_num_queries: DjangoAs
         ("models", {"page": 2, "per_page": 2}),
     ):
         with django_assert_max_num_queries(3):
-            search.search(query, **more)  # type: ignore[arg-type]
+            search.search(query, **more)
     with django_assert_max_num_queries(3):
         search.related(Paper.objects.order_by("pk")[0])

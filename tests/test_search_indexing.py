@@ -17,8 +17,9 @@ from pytest_django import Settings as SettingsWrapper
 from broadsheet import catalog, doors, search
 from broadsheet.index import ALL_PAPERS, Words
 from broadsheet.models import Paper
-from broadsheet.search import background, documents, indexing
+from broadsheet.search import documents, indexing
 from broadsheet.search.background import Pace
+from broadsheet.search.walking import Walk
 from tests.factories import NOW, paper, papers, record
 
 pytestmark = pytest.mark.django_db
@@ -178,10 +179,10 @@ def test_a_new_embedder_grows_while_the_former_answers(monkeypatch: pytest.Monke
     class Other:
         name, dimensions = "other", former.dimensions
 
-        def embed(self, texts: list[str]) -> np.ndarray:  # type: ignore[type-arg]
+        def embed(self, texts: list[str]) -> np.ndarray:
             return former.embed(texts)[:, ::-1].copy()
 
-        def embed_query(self, text: str) -> np.ndarray:  # type: ignore[type-arg]
+        def embed_query(self, text: str) -> np.ndarray:
             return former.embed_query(text)[::-1].copy()
 
     other = Other()
@@ -202,7 +203,7 @@ def test_thorough_vectors_come_newest_first_and_once(settings: SettingsWrapper) 
     index_all()
     settings.RERANKER = "minilm"
     index_all()
-    first = background.Walk(doors.index(), "x").lacking(1)
+    first = Walk(doors.index(), "x").lacking(1)
     assert first == [late.pk]
     assert search.embed_due(1.0) == 4
     assert search.embed_due(1.0) == 0

@@ -20,13 +20,13 @@ from django.db.models import F, QuerySet
 from django.db.models.expressions import OrderBy
 
 from broadsheet import doors
-from broadsheet.index import EVERYTHING, Filter, Index, IndexTrouble, LexicalQuery, Words
+from broadsheet.index import EVERYTHING, Index, IndexTrouble, Words
 from broadsheet.models import Author, Paper
 from broadsheet.search import copies, filters, lookup, meaning, ranking, simple
 from broadsheet.search.filters import UNNARROWED, Asked, Narrowing, names_only
 from broadsheet.search.found import SORTS, Found, Reason, Sort, Suggestion, cursor, window
 from broadsheet.search.query import BadQuery, InCategory, Query, Term, Without, parse
-from broadsheet.search.ranking import RECIPE, Ranking, Recipe
+from broadsheet.search.ranking import RECIPE, Names, Ranking, Recipe
 from broadsheet.search.spelling import Speller
 from broadsheet.search.vocabulary import Vocabulary
 
@@ -164,7 +164,7 @@ def _rows(keys: Sequence[int]) -> QuerySet[Paper]:
     return Paper.objects.listed().filter(pk__in=keys)
 
 
-def _names(query: Query, asked: Asked) -> tuple[LexicalQuery, Filter] | None:
+def _names(query: Query, asked: Asked) -> Names | None:
     """What to ask if the words are one or more authors, perhaps with a year: "Vaswani et al. 2017"."""
     if not query.is_plain:
         return None
@@ -174,7 +174,7 @@ def _names(query: Query, asked: Asked) -> tuple[LexicalQuery, Filter] | None:
     filter = asked.filter
     if year is not None and filter.first_year is None and filter.last_year is None:
         filter = replace(filter, first_year=year, last_year=year)
-    return Words(" ".join(names), "author", at_least=len(names)), filter
+    return Names(Words(" ".join(names), "author", at_least=len(names)), filter, cited=year is not None)
 
 
 def _read_page(found: Found, named: list[int], answer: _Answer, page: int, size: int, after: str) -> None:

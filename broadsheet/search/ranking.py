@@ -20,15 +20,17 @@ class Recipe:
     """How to rank. The defaults are what the evaluations found best (docs/search.md).
 
     `words`, `meaning`, `names`: weights of the lists by words, by nearness and by authors' names, in
-    reciprocal-rank fusion with its `k`. `depth`: places of each list that take part; `widest` where much of
-    a list may be refused. The first `rerank` of the fused list are ordered again by (1 − `trust`) × fused
-    points + `trust` × the thorough model's cosine, both stretched to 0…1 among them. `kept`: places of the
-    answer. `covered`: the share of papers that must have a thorough vector before nearness is asked of it.
+    reciprocal-rank fusion with its `k`; `cited` is that of names with a year, "Vaswani 2017". `depth`: places
+    of each list that take part; `widest` where much of a list may be refused. The first `rerank` of the fused
+    list are ordered again by (1 − `trust`) × fused points + `trust` × the thorough model's cosine, both
+    stretched to 0…1 among them. `kept`: places of the answer. `covered`: the share of papers that must have a
+    thorough vector before nearness is asked of it.
     """
 
     words: float = 1.0
     meaning: float = 1.0
     names: float = 1.0
+    cited: float = 4.0
     k: float = 60.0
     depth: int = 200
     widest: int = 2_000
@@ -49,6 +51,15 @@ class Understood:
     vector: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What to ask if the words are authors' names; `cited`: a year stood beside them."""
+
+    query: LexicalQuery
+    filter: Filter
+    cited: bool
+
+
 @dataclass(slots=True)
 class Ranking:
     """Keys, best first, and which list brought each."""
@@ -63,7 +74,7 @@ def rank(
     asked: Asked,
     near: Understood | None = None,
     again: Understood | None = None,
-    names: tuple[LexicalQuery, Filter] | None = None,
+    names: Names | None = None,
     recipe: Recipe = RECIPE,
 ) -> Ranking:
     """The best papers for a question. `near` finds by meaning, `again` re-ranks where it has vectors; without
@@ -71,10 +82,11 @@ def rank(
     depth = recipe.widest if asked.refused or asked.needed else recipe.depth
     words = [hit.key for hit in index.lexical(asked.broad, asked.filter, depth)]
     meant = _meant(index, asked, near, depth)
-    named = [hit.key for hit in index.lexical(names[0], names[1], recipe.depth)] if names else []
+    named = [hit.key for hit in index.lexical(names.query, names.filter, recipe.depth)] if names else []
     allowed = permitted(index, asked, [*words, *meant, *named])
     lists = [[key for key in keys if key in allowed][: recipe.depth] for keys in (words, meant, named)]
-    points = scoring.fuse(lists, (recipe.words, recipe.meaning, recipe.names), recipe.k)
+    weights = (recipe.words, recipe.meaning, recipe.cited if names and names.cited else recipe.names)
+    points = scoring.fuse(lists, weights, recipe.k)
     order = list(points)
     if again is not None and recipe.trust:
         head = order[: recipe.rerank]
