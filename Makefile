@@ -19,6 +19,8 @@ endif
 up: $(RUN_STAMP)           ## make everything ready, then run web server and worker until Ctrl-C
 	@exec $(BIN)/broadsheet up
 
+install: $(RUN_STAMP)      ## what running needs, in .venv, without running it
+
 serve: $(RUN_STAMP)        ## the web server alone
 	@exec $(BIN)/broadsheet serve
 
@@ -98,5 +100,5 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: up serve worker env test lint bench evals docs pins clean help
+.PHONY: up install serve worker env test lint bench evals docs pins clean help
 .DELETE_ON_ERROR:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("BROADSHEET_DATA") or PROJECT.parent / "shared" / "data")
 REQUIRED = frozenset(os.environ.get("BROADSHEET_REQUIRE", "").replace(",", " ").split())
+
+# A busy machine is no finding.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
 
 # Chromium as a guest on a machine without a screen: it calls nobody and asks for nothing.
 CHROMIUM_FLAGS = [
@@ -52,6 +58,25 @@ def _missing(word: str, reason: str) -> None:
     if word in REQUIRED:
         pytest.fail(f"BROADSHEET_REQUIRE names {word!r}, but {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+# What a test of the database asks for, itself or by another fixture.
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_setup", "environ", "furnished"})
+
+
+def _asks_the_database(item: pytest.Item) -> bool:
+    fixtures = DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures or item.get_closest_marker("django_db") or item.get_closest_marker("postgres"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, files in which no test asks the database would only say the same again."""
+    if connection.vendor != "postgresql":
+        return
+    files = {item.path for item in items if _asks_the_database(item)}
+    if left_out := [item for item in items if item.path not in files]:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item.path in files]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

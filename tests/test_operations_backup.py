@@ -64,7 +64,7 @@ def test_what_was_backed_up_comes_back(filled: Run, home: Path, tmp_path: Path) 
     assert "Restored 111 papers" in said(filled("restore", file, "--replace"))
     assert papers(filled) == 111
     assert (home / "secret_key").read_text() == key
-    assert not list(home.glob("restore-*")) and not list(home.glob("backup-*"))
+    assert not list(home.glob("restore-*")) and not list(home.glob("backup-copy-*"))
     # New rows get keys of their own after a restore.
     new = "Link.objects.create(paper=Paper.objects.first(), kind='code', url='https://x.test', source='t')"
     said(filled("shell", "-c", f"from broadsheet.models import *; {new}"))
@@ -431,7 +431,7 @@ def test_the_worker_makes_the_backups_that_are_due_and_keeps_the_newest(filled: 
 
 
 def test_an_interrupted_backup_leaves_no_half_file(
-    filled: Run, furnished: dict[str, str], tmp_path: Path
+    filled: Run, furnished: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "kept.tar.zst"
     script = SETUP + DEADLY + "kill_before(0)\noperations.backup(Path(sys.argv[1]))"
@@ -441,3 +441,4 @@ def test_an_interrupted_backup_leaves_no_half_file(
     assert not target.exists()
     said(filled("backup", target))
     assert target.stat().st_size > 10_000
+    assert not list(home.glob("backup-copy-*")), "the killed one's copy is swept away"

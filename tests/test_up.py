@@ -162,7 +162,8 @@ def test_a_second_start_is_quick_and_sigterm_stops_as_well(start: Callable[..., 
     began = time.monotonic()
     second = start()
     assert second.await_health()["newest_listing"] == "2025-03-14"
-    assert time.monotonic() - began < 5
+    # Five seconds on a machine that has nothing else to do.
+    assert time.monotonic() - began < 5 * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert "Making" not in second.said and "Preparing" not in second.said
     assert second.interrupt() == 0
 

@@ -45,12 +45,13 @@ def backup(target: Path, progress: Progress = silent) -> tuple[Path, Manifest]:
     A folder (existing, or written with a slash at its end) gets a file named after the moment, in UTC.
     Raises Refusal when it cannot be done.
     """
-    with recorded("backup") as run:
+    with locks.backing_up(), recorded("backup") as run:
         made = datetime.now(UTC)
         file = _file_for(target, made)
         home = Path(settings.HOME)
+        _sweep(home, file.parent)
         _demand_room(home)
-        with tempfile.TemporaryDirectory(prefix="backup-", dir=home) as name:
+        with tempfile.TemporaryDirectory(prefix="backup-copy-", dir=home) as name:
             files, tables = _gather(Path(name), progress)
             manifest = Manifest(
                 broadsheet=broadsheet.__version__,
@@ -87,6 +88,16 @@ def _file_for(target: Path, made: datetime) -> Path:
     if target.exists() and not archive.is_archive(target):
         raise Refusal(f"{target} exists and is not a backup, so it is not overwritten. Choose another name.")
     return target
+
+
+def _sweep(home: Path, folder: Path) -> None:
+    """Removes what killed backups left: copies of the database here, half files there. A half file that is
+    young may be another machine's."""
+    for copy in home.glob("backup-copy-*"):
+        shutil.rmtree(copy)
+    for half in folder.glob(f".broadsheet-*{SUFFIX}.*.partial"):
+        if datetime.now(UTC).timestamp() - half.stat().st_mtime > 86_400:
+            half.unlink()
 
 
 def _demand_room(home: Path) -> None:

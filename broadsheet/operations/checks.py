@@ -197,6 +197,8 @@ def of_worker() -> list[Check]:
     do = "Start it: make worker (make up starts it too)."
     if not run or not run.succeeded_at:
         return [Check("worker", "warn", "It has never run.", do)]
+    if run.finished_at:
+        return [Check("worker", "warn", f"It stopped {_ago(run.finished_at)}.", do)]
     if is_stale(run):
         return [Check("worker", "warn", f"It was last heard of {_ago(run.succeeded_at)}.", do)]
     return [

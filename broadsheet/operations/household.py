@@ -125,9 +125,7 @@ def _reachable(address: str) -> bool:
 
 
 def _welcome(say: Say, address: str, papers: int) -> None:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address, f"[{address}]" if ":" in address else address)  # noqa: S104
-    say("")
-    say(f"Broadsheet is at   {settings.PUBLIC_URL or f'http://{host}:{settings.PORT}'}/papers")
+    say(f"Broadsheet is at   {server.url(address)}/papers")
     place = "PostgreSQL" if connection.vendor == "postgresql" else str(settings.HOME)
     say(f"Its data are in    {place} ({papers:,} papers)")
     say(f"Bring in more      {_command()} import FILE...")

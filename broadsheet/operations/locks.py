@@ -41,11 +41,27 @@ def only_one(refusal: str) -> Iterator[None]:
 
 
 @contextmanager
+def backing_up() -> Iterator[None]:
+    """Held by a backup, so that what it finds half made is a killed one's. Raises Refusal."""
+    with _locked(
+        "backup.lock", fcntl.LOCK_EX, "Another backup is being made. Try again when it has finished."
+    ):
+        yield
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """Held while the house is opened: where a server and a worker start together, one waits for the other."""
+    with _locked("opening.lock", fcntl.LOCK_EX, ""):
+        yield
+
+
+@contextmanager
 def _locked(name: str, kind: int, refusal: str) -> Iterator[None]:
     handle = os.open(Path(settings.HOME) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB if refusal else kind)
         except BlockingIOError as error:
             raise Refusal(refusal) from error
         yield

@@ -35,7 +35,7 @@ def open_up(say: Say) -> None:
 
     Raises Refusal with a sentence when it cannot be made true.
     """
-    with in_plain_words():
+    with in_plain_words(), locks.in_turn():
         migrate(say)
         collect_static(say)
         if brought := catalog.take_in_builtin():

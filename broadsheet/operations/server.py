@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -33,12 +34,15 @@ THREADS = 4
 GRACE = 3
 
 
-def serve() -> None:
-    """Serves until SIGINT or SIGTERM. Raises Refusal when the address cannot be had, SystemExit(1) when
-    its processes die again and again."""
+def serve(say: Callable[[str], None] = lambda _: None) -> None:
+    """Says where, and serves until SIGINT or SIGTERM.
+
+    Raises Refusal when the address cannot be had, SystemExit(1) when its processes die again and again.
+    """
     address = demand_address()
     _application()
     connections.close_all()
+    say(f"Broadsheet is at {url(address)}/papers")
     # What is loaded by now is shared by all processes, as long as nobody's garbage collector touches it.
     gc.collect()
     gc.freeze()
@@ -109,6 +113,12 @@ def demand_address(patience: float = 0.0) -> str:
             if error.errno != errno.EADDRINUSE or time.monotonic() > last:
                 raise _no_address(error) from error
         time.sleep(0.1)
+
+
+def url(address: str) -> str:
+    """Where a reader on this machine, or everybody if BROADSHEET_URL says so, finds the server."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - read, not listened at
+    return settings.PUBLIC_URL or f"http://{f'[{here}]' if ':' in here else here}:{settings.PORT}"
 
 
 def _no_address(error: OSError) -> Refusal:

@@ -23,6 +23,11 @@ class Command(BaseCommand):
         with plainly(), operations.using_data():
             if options["parent"]:
                 operations.end_with_parent(options["parent"])
+                operations.serve()
             else:
-                operations.open_up(self.stdout.write)
-            operations.serve()
+                operations.open_up(self._say)
+                operations.serve(self._say)
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()

@@ -32,4 +32,6 @@ class Command(BaseCommand):
         with plainly(), operations.Stop() as stop, operations.using_data():
             if options["parent"]:
                 operations.end_with_parent(options["parent"])
+            else:
+                operations.open_up(self.stdout.write)
             operations.work(STEPS, stop)
