@@ -61,7 +61,19 @@ class Draft:
 
 
 COLUMNS = tuple(field.name for field in fields(Draft))
-WORDS = ("title", "abstract", "authors", "categories", "organization", "withdrawn")
+# What the search index holds of a paper. Votes are not in it, so they never wake it.
+WORDS = (
+    "title",
+    "abstract",
+    "authors",
+    "categories",
+    "organization",
+    "withdrawn",
+    "listed_on",
+    "month",
+    "has_code",
+    "has_models",
+)
 STANDING = ("listed_on", "month", "score", "hotness", "voted", "has_code", "has_models")
 
 

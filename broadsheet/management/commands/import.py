@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from broadsheet import catalog
+from broadsheet import catalog, operations
+from broadsheet.management.plainly import plainly
 from broadsheet.sources import SourceError
 
 
@@ -24,13 +26,16 @@ class Command(BaseCommand):
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        progress = self._progress(options["quiet"])
         try:
-            progress = self._progress(options["quiet"])
-            report = catalog.import_files(options["files"], options["rejects"], progress)
+            with plainly(), operations.using_data():
+                report = catalog.import_files(options["files"], options["rejects"], progress)
         except SourceError as error:
             raise CommandError(str(error)) from error
         for line in report.lines():
             self.stdout.write(line)
+        if report.stopped:
+            sys.exit(130)
         if report.problems:
             raise CommandError("\n".join(report.problems))
 
