@@ -64,19 +64,6 @@ def test_health_is_cheap_fresh_and_says_what_ran_last(
 
 
 @pytest.mark.django_db
-def test_health_answers_within_milliseconds() -> None:
-    request = RequestFactory().get("/health")
-    health(request)
-    times = []
-    for _ in range(20):
-        # Our own work: how long another process makes us wait is not asked.
-        began = time.process_time()
-        health(request)
-        times.append(time.process_time() - began)
-    assert sorted(times)[10] < 0.005
-
-
-@pytest.mark.django_db
 def test_health_names_the_silent_worker_and_the_failed_step_but_stays_well() -> None:
     ran("worker", timedelta(minutes=3), finished=False)
     ran("rescore", problem="OSError: /secret/place")
