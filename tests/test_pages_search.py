@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
 from django.utils.safestring import mark_safe
 from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django.live_server_helper import LiveServer
 
 from broadsheet import doors, search
 from broadsheet.sources import LinkRecord
 from broadsheet.web.cards import marked
 from tests import factories
 from tests.pages.reading import FRAGMENT, get
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -78,10 +83,19 @@ def test_the_order_is_a_link_and_pages_keep_it(client: Client) -> None:
 
 
 def test_a_mistyped_word_is_corrected_and_can_be_insisted_on(client: Client) -> None:
-    if search.search("newspapres").corrected:
-        page = get(client, "/search?q=newspapres")
-        assert page.links()["newspapres"] == "/search?q=newspapres&exact=1"
+    page = get(client, "/search?q=newspapres&sort=date")
+    assert page.words("strong") == ["newspapers"]
+    assert page.links()["newspapres"] == "/search?q=newspapres&sort=date&exact=1"
     assert not get(client, "/search?q=newspapres&exact=1").all("strong")
+
+
+def test_what_is_only_near_in_meaning_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = search.search("telegraph")
+    found.reasons = {paper.pk: search.Reason(by_meaning=True) for paper in found.papers}
+    monkeypatch.setattr(search, "search", lambda *given, **more: found)
+    assert "by meaning" in get(client, "/search?q=telegraph").words("span")
+    found.reasons = {paper.pk: search.Reason(by_words=True, by_meaning=True) for paper in found.papers}
+    assert "by meaning" not in get(client, "/search?q=telegraph").words("span")
 
 
 def test_an_empty_answer_suggests_other_questions(client: Client) -> None:
@@ -146,6 +160,26 @@ def test_similar_papers_come_when_somebody_scrolls_to_them(client: Client) -> No
     assert whole.words("h1") == ["Similar papers"]
     assert len(whole.all("li", class_="p")) == 20
     assert get(client, "/similar/2503.00001?p=2", headers=FRAGMENT).all("li", class_="p")
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_results_come_while_somebody_types(browser: Browser, live_server: LiveServer) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(10_000)
+    page.goto(f"{live_server.url}/search")
+    box = page.get_by_role("searchbox")
+    box.press_sequentially("telegr", delay=30)
+    page.locator("#told", has_text="found.").wait_for(state="attached")
+    assert page.locator("#found mark").first.inner_text() == "Telegraph"
+    assert page.url.endswith("/search?q=telegr") and page.title().startswith("telegr — Search")
+    assert page.evaluate("document.activeElement.name") == "q"
+    page.goto(f"{live_server.url}/papers/2503.00001")
+    page.locator("#similar").scroll_into_view_if_needed()
+    page.locator("#similar").get_by_role("link", name="Date").click()
+    page.locator("#similar a[aria-current]", has_text="Date").wait_for()
+    assert page.locator("#similar li.p").count() == 6
+    page.close()
 
 
 def test_similar_papers_of_what_is_not_here_or_called_otherwise(client: Client) -> None:

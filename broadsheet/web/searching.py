@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
@@ -227,7 +228,7 @@ def _groups(asked: Asked, found: Found) -> list[tuple[str, list[Choice]]]:
         for year, count in sorted(_most(counts.get("year", {})), reverse=True)
         if year.isdecimal() and int(year)
     ]
-    coded = next((count for value, count in counts.get("has_code", {}).items() if value in TRUE), 0)
+    coded = counts.get("has_code", {}).get("true", 0)
     has = "code" in asked.filters.has
     code = [Choice("With code", f"{coded:,}", asked.with_has("code", not has).href, has)] if coded else []
     return [
@@ -235,11 +236,9 @@ def _groups(asked: Asked, found: Found) -> list[tuple[str, list[Choice]]]:
     ]
 
 
-TRUE: Final = ("true", "True", "1", "yes")
-
-
 def _most(counts: dict[str, int]) -> Iterable[tuple[str, int]]:
-    return list(counts.items())[:FACETS_SHOWN]
+    """Facets come with the most frequent first."""
+    return islice(counts.items(), FACETS_SHOWN)
 
 
 @require_safe
