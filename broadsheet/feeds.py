@@ -1,4 +1,4 @@
-"""RSS 2.0, Atom 1.0 and JSON Feed 1.1 of every listing and every author.
+"""RSS 2.0, Atom 1.0 and JSON Feed 1.1 of every listing, every author and every search.
 
 Specifications: https://www.rssboard.org/rss-specification, RFC 4287, https://www.jsonfeed.org/version/1.1/
 Nothing in a feed depends on the clock, so an unchanged listing is an unchanged file and is answered
@@ -18,11 +18,13 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from broadsheet import identifiers, search, text, trending
 from broadsheet.models import Author, Paper
+from broadsheet.web.searching import NO_WORDS, Asked
 
 SIZE: Final = 50
 TITLE: Final = 500
@@ -101,6 +103,20 @@ def author(request: HttpRequest, form: str, slug: str) -> HttpResponse:
     path = "/author/" + quote(found.slug, safe="")
     title = f"{name} — {settings.SITE_NAME}"
     return _respond(request, form, title, f"Papers by {name}, newest first", papers, path)
+
+
+@require_safe
+def found(request: HttpRequest, form: str) -> HttpResponse:
+    """A search: what is new of it, unless another order is asked for."""
+    asked = Asked.of(request, sort="date")
+    if asked.nothing:
+        raise BadRequest(NO_WORDS)
+    answer = asked.answer(1, per_page=SIZE)
+    words = text.shorten(text.plain_line(asked.words), TITLE) or "Search"
+    narrowed = [asked.filters.category, asked.years, *(f"with {item}" for item in asked.filters.has)]
+    said = ", ".join(each for each in narrowed if each)
+    title = f"{settings.SITE_NAME}: {words}" + (f" ({said})" if said else "")
+    return _respond(request, form, title, f"Papers found by {words}", answer.papers, asked.href)
 
 
 def _filters(request: HttpRequest) -> trending.Filters:

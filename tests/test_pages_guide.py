@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
@@ -9,6 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from broadsheet import doors, search
 from broadsheet.web import words
 from broadsheet.web.preferences import Look, chosen
 from tests import factories
@@ -17,8 +19,16 @@ from tests.pages.reading import FRAGMENT, get
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
 
-def test_a_search_finds_words_of_titles(client: Client) -> None:
+@pytest.fixture
+def indexed() -> Iterator[None]:
     factories.papers(2)
+    while search.index_due():
+        pass
+    yield
+    doors.close()
+
+
+def test_a_search_finds_words_of_titles(client: Client, indexed: None) -> None:
     page = get(client, "/search?q=newspapers")
     assert page.words("h2")[0].startswith("A study of newspapers")
     assert "2 papers found" in page.words("p", class_="soft")

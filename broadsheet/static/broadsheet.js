@@ -81,5 +81,14 @@
       calendar.replaceChildren();
     }
   });
-  document.addEventListener("htmx:afterSwap", (event) => tellTimes(event.target));
+  document.addEventListener("htmx:afterSwap", (event) => {
+    tellTimes(event.target);
+    // What is found as one types has the address that it would have had by the Enter key.
+    if (event.target.id === "found") {
+      last = null;
+      const words = first(".find input").value.trim();
+      document.title = (words ? words + " — " : "") + document.title.slice(document.title.lastIndexOf("Search — "));
+      history.replaceState(null, "", event.detail.pathInfo.finalRequestPath);
+    }
+  });
 })();

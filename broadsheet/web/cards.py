@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 from typing import Final
 
 from django.utils.safestring import SafeString, mark_safe
 
 from broadsheet import text, trending
 from broadsheet.models import Paper
+from broadsheet.search import Found
 from broadsheet.web.words import compact, counted
 
 TITLE: Final = 400
@@ -24,6 +26,8 @@ NAME: Final = 80
 
 # Who counts upvotes besides our readers. A second such source would make this a word of its own.
 OUTSIDE: Final = "on Hugging Face"
+
+_TAG = re.compile(r"(<[^>]*>)")
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class Card:
     organization: str
     facts: SafeString
     why: SafeString
+    by_meaning: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +81,33 @@ def of_listing(found: trending.Listing, brief: bool) -> list[Card]:
 def of_papers(papers: Iterable[Paper], brief: bool) -> list[Card]:
     """The cards of a list whose order needs no explanation: search results, an author's papers."""
     return [_card(paper, False, brief, True, False, ()) for paper in papers]
+
+
+def of_found(found: Found, brief: bool) -> list[Card]:
+    """The cards of a search: what was asked for is marked in them, and so is what only means the same."""
+    cards = of_papers(found.papers, brief)
+    for card, paper in zip(cards, found.papers, strict=True):
+        reason = found.reasons.get(paper.pk)
+        card.by_meaning = reason is not None and reason.by_meaning and not (reason.by_words or reason.pinned)
+        card.title, card.summary = marked(card.title, found.marks), marked(card.summary, found.marks)
+    return cards
+
+
+def marked(html: SafeString, marks: Callable[[str], list[tuple[int, int]]]) -> SafeString:
+    """Safe HTML with the words that `marks` finds marked. A line with a formula stays as it was."""
+    if "<math" in html:
+        return html
+    pieces = _TAG.split(html)
+    pieces[::2] = [_marked(unescape(piece), marks) for piece in pieces[::2]]
+    return mark_safe("".join(pieces))  # noqa: S308 - tags are kept as they came, text is escaped
+
+
+def _marked(words: str, marks: Callable[[str], list[tuple[int, int]]]) -> str:
+    told, at = "", 0
+    for start, end in marks(words) if words.strip() else ():
+        told += f"{escape(words[at:start])}<mark>{escape(words[start:end])}</mark>"
+        at = end
+    return told + escape(words[at:])
 
 
 def _card(

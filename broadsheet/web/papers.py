@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
@@ -17,7 +19,10 @@ from broadsheet import exports, identifiers, search, text, trending
 from broadsheet.models import Link, Paper
 from broadsheet.models.category import category_names
 from broadsheet.web import authors, cards, charts, errors, links
+from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address, base
+from broadsheet.web.pager import Pager
+from broadsheet.web.preferences import look
 
 TITLE: Final = 1_500
 TITLE_IN_BAR: Final = 120
@@ -26,6 +31,10 @@ LINE: Final = 600
 AUTHORS_SHOWN: Final = 20
 # Enough for the largest collaborations, and for nobody's attempt to fill a page with names.
 AUTHORS_MOST: Final = 5_000
+
+# Similar papers on a paper's own page.
+SIMILAR: Final = 6
+SIMILAR_SORTS: Final = {"relevance": "Nearest", "date": "Date", "votes": "Votes"}
 
 HIDDEN = "Whoever keeps this server has taken this paper out."
 
@@ -147,8 +156,58 @@ def _page(request: HttpRequest, found: Paper) -> HttpResponse:
         "json_ld": mark_safe(exports.json_ld(found, base(request))),  # noqa: S308 - made for a script element
         "day": trending.day_window(found.listed_on) if found.listed_on else None,
         "tabs": _tabs(found),
+        "similar": similar_path(found),
     }
     return render(request, "paper.html", known)
+
+
+def similar_path(found: Paper) -> str:
+    return "/similar/" + found.get_absolute_url().removeprefix("/papers/")
+
+
+@require_safe
+def similar(request: HttpRequest, spelling: str) -> HttpResponse:
+    """Papers like this one, as a page, or the first few for the paper's own page."""
+    found = _named(spelling) or search.by_identifier(spelling)
+    if found is None:
+        return _unknown(request, spelling)
+    if found.hidden:
+        return errors.answer(request, 410, HIDDEN)
+    path = similar_path(found)
+    if found.identifier != spelling:
+        return HttpResponsePermanentRedirect(path)
+    sort = request.GET.get("sort") or "relevance"
+    if sort not in SIMILAR_SORTS:
+        raise BadRequest(f"Similar papers can be sorted by {', '.join(SIMILAR_SORTS)}.")
+    few = request.headers.get("HX-Target") == "similar"
+    page = 1 if few else page_number(request)
+    alike = search.related(found, page, SIMILAR if few else None, sort=cast("search.Sort", sort))
+    if page > alike.pages:
+        raise trending.PageOutOfRange(alike.pages)
+    pager = Pager(path, f"sort={sort}" if sort != "relevance" else "", alike.page, alike.pages, alike.total)
+    known = {
+        "paper": found,
+        "title": cards.title(found, TITLE),
+        "plain_title": text.shorten(text.text_plain(found.title[:2_000]), TITLE_IN_BAR),
+        "canonical": address(request, path),
+        "cards": cards.of_papers(alike.papers, few or look(request).lines),
+        "note": alike.note,
+        "similar": path,
+        "sorts": [
+            (path if key == "relevance" else f"{path}?sort={key}", word, key == sort)
+            for key, word in SIMILAR_SORTS.items()
+        ],
+        "few": few,
+        "pager": pager,
+        "path": "/papers/all",
+        "total": alike.total,
+        "shown": pager.shown,
+        "start": pager.start,
+    }
+    template = "_similar.html" if few else "_more.html" if wants_fragment(request) else "similar.html"
+    response = render(request, template, known)
+    patch_vary_headers(response, ("HX-Request", "HX-Target"))
+    return response
 
 
 @dataclass(frozen=True, slots=True)

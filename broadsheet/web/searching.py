@@ -1,46 +1,263 @@
-"""Answers to what a reader typed, and the file that teaches browsers to ask here."""
+"""Answers to what a reader typed, as pages and as files, and the file that teaches browsers to ask here."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from broadsheet import identifiers, search
-from broadsheet.trending import PageOutOfRange
-from broadsheet.web import authors, cards
-from broadsheet.web.asked import page_number, wants_fragment
+from broadsheet import exports, identifiers, search
+from broadsheet.models import Paper
+from broadsheet.models.category import category_names
+from broadsheet.search import Found, Narrowing, Sort
+from broadsheet.search.filters import canonical_code
+from broadsheet.trending import Filters, PageOutOfRange
+from broadsheet.web import authors, cards, links, papers
+from broadsheet.web.asked import filters_of, page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
 
+SORT_WORDS: Final[dict[Sort, str]] = {
+    "relevance": "Relevance",
+    "date": "Date",
+    "votes": "Votes",
+    "trending": "Trending",
+}
+HAS_WORDS: Final = {"code": "With code", "models": "With models"}
+FACETS_SHOWN: Final = 12
+
+EVERY: Final = Filters()
+
+_YEARS = re.compile(r"(?P<first>\d{4})?(?P<range>\.\.)?(?P<last>\d{4})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks for: the words, how to sort, and what a reader narrowed beside them."""
+
+    words: str = ""
+    sort: Sort = "relevance"
+    filters: Filters = EVERY
+    years: str = ""
+    exact: bool = False
+
+    @classmethod
+    def of(cls, request: HttpRequest, sort: Sort = "relevance") -> Self:
+        """Raises BadRequest and BadFilter with a sentence. `sort`: where the address names none."""
+        get = request.GET
+        chosen = get.get("sort") or sort
+        if chosen not in SORT_WORDS:
+            raise BadRequest(f"Papers can be sorted by {', '.join(SORT_WORDS)}.")
+        filters = filters_of(request)
+        if filters.category:
+            filters = replace(filters, category=canonical_code(filters.category))
+        asked = cls(get.get("q", ""), chosen, filters, get.get("year", ""), get.get("exact") == "1")
+        _ = asked.narrowing
+        return asked
+
+    @property
+    def narrowing(self) -> Narrowing:
+        match = _YEARS.fullmatch(self.years)
+        if match is None or (match["first"] and match["last"] and not match["range"]):
+            raise BadRequest("“year” is a year such as 2024, or a range such as 2023..2025.")
+        first, last = (int(match[name]) if match[name] else None for name in ("first", "last"))
+        return Narrowing(
+            categories=(self.filters.category,) if self.filters.category else (),
+            first_year=first,
+            last_year=last if match["range"] else first,
+            has_code="code" in self.filters.has,
+            has_models="models" in self.filters.has,
+        )
+
+    @property
+    def nothing(self) -> bool:
+        return not self.words.strip() and self.narrowing == Narrowing()
+
+    @property
+    def query(self) -> str:
+        """The address's query, without `?`; what is as usual is left out."""
+        pairs = [
+            ("q", self.words),
+            ("sort", self.sort if self.sort != "relevance" else ""),
+            ("year", self.years),
+            ("exact", "1" if self.exact else ""),
+        ]
+        said = [urlencode([pair for pair in pairs if pair[1] or pair[0] == "q"]), self.filters.query]
+        return "&".join(part for part in said if part)
+
+    @property
+    def href(self) -> str:
+        return f"/search?{self.query}"
+
+    def with_category(self, category: str) -> Self:
+        return replace(self, filters=replace(self.filters, category=category))
+
+    def with_has(self, item: str, on: bool) -> Self:
+        others = {other for other in self.filters.has if other != item}
+        return replace(
+            self, filters=replace(self.filters, has=tuple(sorted(others | ({item} if on else set()))))
+        )
+
+    def answer(self, page: int, **more: Any) -> Found:
+        """Raises BadRequest with the sentence of a query that cannot be meant."""
+        try:
+            return search.search(
+                self.words, page, narrowing=self.narrowing, sort=self.sort, correct=not self.exact, **more
+            )
+        except search.BadQuery as refusal:
+            raise BadRequest(str(refusal)) from refusal
+
 
 @require_safe
 def results(request: HttpRequest) -> HttpResponse:
-    asked = request.GET.get("q", "")
-    page = page_number(request)
-    found = search.search(asked, page)
+    """The whole page; to htmx, the papers of "Show more", or all of the results while one types."""
+    fragment = wants_fragment(request)
+    typing = fragment and request.headers.get("HX-Target") == "found"
+    response = _typed(request) if typing else _results(request, fragment)
+    patch_vary_headers(response, ("HX-Request", "HX-Target"))
+    return response
+
+
+def _typed(request: HttpRequest) -> HttpResponse:
+    """What is typed may be half a query, so a refusal is a sentence in the place of the results."""
+    asked = Asked.of(request)
+    try:
+        found = asked.answer(1, facets=True, typing=True)
+    except BadRequest as refusal:
+        return render(request, "_found.html", {"refusal": str(refusal), "typed": True})
+    return render(request, "_found.html", _known(request, asked, found) | {"typed": True})
+
+
+def _results(request: HttpRequest, more: bool) -> HttpResponse:
+    asked, page = Asked.of(request), page_number(request)
+    found = asked.answer(page, facets=not more)
     if page > found.pages:
         raise PageOutOfRange(found.pages)
-    pager = Pager("/search", urlencode({"q": found.query}), found.page, found.pages, found.total)
-    known = {
+    if more:
+        return render(request, "_more.html", _list(request, asked, found))
+    return render(request, "search.html", _known(request, asked, found))
+
+
+def _list(request: HttpRequest, asked: Asked, found: Found) -> dict[str, Any]:
+    asked = replace(asked, words=found.query)
+    pager = Pager("/search", asked.query, found.page, found.pages, found.total)
+    return {
         "found": found,
         "asked_for": found.query,
-        "cards": cards.of_papers(found.papers, look(request).lines),
+        "cards": cards.of_found(found, look(request).lines),
         "pager": pager,
         "path": "/papers/all",
         "total": found.total,
         "shown": pager.shown,
         "start": pager.start,
     }
-    if wants_fragment(request):
-        return render(request, "_more.html", known)
-    known["author_path"] = authors.path_of(found.author.slug) if found.author else ""
+
+
+def _known(request: HttpRequest, asked: Asked, found: Found) -> dict[str, Any]:
+    known = _list(request, asked, found)
+    asked = replace(asked, words=found.query)
+    known |= {
+        "nothing_asked": asked.nothing,
+        "author_path": authors.path_of(found.author.slug) if found.author else "",
+        "instead": replace(asked, exact=True).href,
+        "sorts": [
+            (replace(asked, sort=sort).href, word, sort == asked.sort) for sort, word in SORT_WORDS.items()
+        ],
+        "chips": _chips(asked),
+        "groups": _groups(asked, found),
+        "suggestions": [(Asked(each.query).href, each.query, each.because) for each in found.suggestions],
+        "feeds": links.feeds("/search", asked.query),
+        "exports": links.citations("/search", asked.query, found.page),
+    }
     if said := identifiers.parse(found.query):
         known |= {"identifier": said.identifier, "home": identifiers.abstract_url(said.identifier)}
-    return render(request, "search.html", known)
+    return known
+
+
+def _chips(asked: Asked) -> list[tuple[str, str]]:
+    """(what is narrowed, the address without it)."""
+    found = []
+    if asked.filters.category:
+        found.append((asked.filters.category, asked.with_category("").href))
+    if asked.years:
+        found.append((asked.years.replace("..", "–"), replace(asked, years="").href))
+    found += [(HAS_WORDS[item], asked.with_has(item, False).href) for item in asked.filters.has]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    word: str
+    papers: str
+    href: str
+    on: bool
+
+
+def _groups(asked: Asked, found: Found) -> list[tuple[str, list[Choice]]]:
+    """Filters with how many papers pass each, under a heading. One that is on is taken off by its link."""
+    counts = found.facets
+    names = category_names()
+    on = asked.filters.category
+    categories = [
+        Choice(
+            names.get(code) or code,
+            f"{count:,}",
+            asked.with_category("" if code == on else code).href,
+            code == on,
+        )
+        for code, count in _most(counts.get("category", {}))
+        if code
+    ]
+    years = [
+        Choice(
+            year,
+            f"{count:,}",
+            replace(asked, years="" if year == asked.years else year).href,
+            year == asked.years,
+        )
+        for year, count in sorted(_most(counts.get("year", {})), reverse=True)
+        if year.isdecimal() and int(year)
+    ]
+    coded = counts.get("has_code", {}).get("true", 0)
+    has = "code" in asked.filters.has
+    code = [Choice("With code", f"{coded:,}", asked.with_has("code", not has).href, has)] if coded else []
+    return [
+        (word, group) for word, group in (("Field", categories), ("Year", years), ("Links", code)) if group
+    ]
+
+
+def _most(counts: dict[str, int]) -> Iterable[tuple[str, int]]:
+    """Facets come with the most frequent first."""
+    return islice(counts.items(), FACETS_SHOWN)
+
+
+@require_safe
+def file(request: HttpRequest, form: str) -> HttpResponse:
+    """The papers of one page of a search as citations, in its order."""
+    asked = Asked.of(request)
+    if asked.nothing:
+        raise BadRequest(NO_WORDS)
+    found = asked.answer(page_number(request))
+    if not found.papers:
+        raise Http404("This search finds no papers.")
+    keys = [paper.pk for paper in found.papers]
+    # Cards come without some columns that citations need.
+    whole = Paper.objects.prefetch_related("aliases").in_bulk(keys)
+    name = exports.filename("search", form)
+    return papers.file(request, [whole[key] for key in keys if key in whole], form, name)
+
+
+NO_WORDS: Final = "Say what to search for: “q” holds the words, as in /search?q=newspapers."
 
 
 @require_safe
