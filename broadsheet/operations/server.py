@@ -82,7 +82,16 @@ def _load() -> WSGIHandler:
     for name in list(os.environ):
         if name.startswith(("BROADSHEET_", "DATABASE_URL", "HTTP_")):
             del os.environ[name]
-    return _application()
+    application = _application()
+    # Index and models take a second or two to open: not the first reader's.
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    return application
+
+
+def _warm_up() -> None:
+    from broadsheet import search
+
+    search.warm_up()
 
 
 def end_with_parent(parent: int) -> None:

@@ -5,7 +5,7 @@ more = search.related(paper)
 search.index_due(), search.embed_due()          the worker's steps
 """
 
-from broadsheet.search.answering import search
+from broadsheet.search.answering import search, warm_up
 from broadsheet.search.background import embed_due
 from broadsheet.search.filters import Narrowing
 from broadsheet.search.found import SORTS, Found, Reason, Sort, Suggestion
@@ -40,4 +40,5 @@ __all__ = [
     "search",
     "status",
     "verify",
+    "warm_up",
 ]

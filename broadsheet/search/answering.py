@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F, QuerySet
 from django.db.models.expressions import OrderBy
 
@@ -111,6 +112,17 @@ def search(
     if not found.total:
         found.suggestions = _suggestions(query, narrowing)
     return found
+
+
+def warm_up() -> None:
+    """Asks once, so that index and models are open when the first reader comes. Says nothing of failures:
+    whoever searches will be told."""
+    try:
+        search("newspapers", facets=True, budget=60)
+    except Exception:
+        log.debug("Warming up failed", exc_info=True)
+    finally:
+        connection.close()
 
 
 def _one(found: Found) -> Found:
