@@ -22,7 +22,6 @@ from broadsheet.catalog.drafts import (
     level_signals,
     row,
     title_key,
-    values,
     words_differ,
 )
 from broadsheet.models import (
@@ -116,7 +115,7 @@ class Batch:
 
     def _load(self, papers: Any) -> None:
         for pk, *columns in papers.values_list("pk", *COLUMNS):
-            work = Work(Draft(*columns), pk)
+            work = Work(Draft.loaded(columns), pk)
             self.by_pk[pk] = work
             self._register(work)
 
@@ -262,8 +261,8 @@ class Batch:
         for work in changed:
             if words_differ(work):
                 work.draft.changed_at = self.now
-        bulk.insert(Paper, ("id", *COLUMNS), [(work.pk, *values(work.draft)) for work in new])
-        bulk.update(Paper, COLUMNS, [(*values(work.draft), work.pk) for work in changed])
+        bulk.insert(Paper, ("id", *COLUMNS), [(work.pk, *row(work.draft)) for work in new])
+        bulk.update(Paper, COLUMNS, [(*row(work.draft), work.pk) for work in changed])
         self._write_people(new, [work for work in changed if differs(work, "authors")])
         self._write_categories(new, changed)
         self._write_belongings()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,6 +60,13 @@ class Draft:
     has_code: bool = False
     has_models: bool = False
 
+    @classmethod
+    def loaded(cls, columns: Sequence[Any]) -> Draft:
+        """A draft of a row as it was read."""
+        draft = cls(*columns)
+        draft.authors, draft.categories = tuple(draft.authors), tuple(draft.categories)
+        return draft
+
 
 COLUMNS = tuple(field.name for field in fields(Draft))
 # What the search index holds of a paper. Votes are not in it, so they never wake it.
@@ -108,21 +116,15 @@ class Work:
         self.fate = "unchanged"
 
 
-def row(draft: Draft) -> tuple[Any, ...]:
-    return tuple(
-        tuple(value) if isinstance(value, list) else value for value in map(draft.__getattribute__, COLUMNS)
-    )
-
-
-def values(draft: Draft) -> tuple[Any, ...]:
-    return tuple(map(draft.__getattribute__, COLUMNS))
+# The columns of a draft as a tuple, to compare and to write. Lists would never equal a record's tuples, so
+# a draft holds none (see `Draft.loaded`).
+row: Callable[[Draft], tuple[Any, ...]] = attrgetter(*COLUMNS)
 
 
 def differs(work: Work, column: str) -> bool:
     if not work.before:
         return True
-    value = getattr(work.draft, column)
-    return bool(work.before[COLUMNS.index(column)] != (tuple(value) if isinstance(value, list) else value))
+    return bool(work.before[COLUMNS.index(column)] != getattr(work.draft, column))
 
 
 def words_differ(work: Work) -> bool:

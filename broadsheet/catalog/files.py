@@ -25,7 +25,7 @@ Progress = Callable[[str, float, int, float], None]
 
 # Papers in one transaction. Larger batches touch each page of the indexes less often; a stop in the middle
 # of one loses some seconds of work and nothing else.
-BATCH = 8000
+BATCH = 5000
 
 # A file that is nothing but bad lines must not fill the disk with complaints.
 MOST_REJECTS = 100_000
@@ -172,7 +172,7 @@ def _make_room() -> None:
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA mmap_size = 0")
-            cursor.execute("PRAGMA cache_size = -96000")
+            cursor.execute("PRAGMA cache_size = -48000")
             cursor.execute("PRAGMA wal_autocheckpoint = 24000")
 
 

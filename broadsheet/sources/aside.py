@@ -22,7 +22,7 @@ from broadsheet.sources.files import FileSource
 # Starting a process takes as long as reading this many bytes.
 WORTH_IT = 2_000_000
 PIECE = 1000
-AHEAD = 16
+AHEAD = 8
 
 
 @dataclass(slots=True)
