@@ -73,6 +73,13 @@ class Paper(Standing):
             models.Index(fields=["listed_on", "id"], name="paper_unvoted", condition=models.Q(voted=False)),
             models.Index(fields=["listed_on", "id"], name="paper_voted", condition=models.Q(voted=True)),
             models.Index(fields=["-hotness", "id"], name="paper_code", condition=models.Q(has_code=True)),
+            models.Index(
+                fields=["listed_on", "-score", "id"], name="paper_code_day", condition=models.Q(has_code=True)
+            ),
+            models.Index(
+                fields=["month", "-score", "id"], name="paper_code_month", condition=models.Q(has_code=True)
+            ),
+            models.Index(fields=["-score", "id"], name="paper_code_score", condition=models.Q(has_code=True)),
             models.Index(fields=["-hotness", "id"], name="paper_models", condition=models.Q(has_models=True)),
         ]
 
