@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -143,7 +144,13 @@ class Bench:
         return path
 
 
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
+    # Whoever ends us otherwise than with Ctrl-C must not leave servers and folders behind either.
+    signal.signal(signal.SIGTERM, _interrupted)
     # `make bench BENCH="pages --seconds 10"` hands its words over in the environment.
     asked = _arguments([*shlex.split(os.environ.get("BENCH", "")), *sys.argv[1:]])
     begun = time.monotonic()

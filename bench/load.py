@@ -14,6 +14,8 @@ from bench.timings import Timings
 
 # A page that takes longer than this many seconds counts as an error.
 PATIENCE = 300
+# A client that gets no answer so many times in a row gives up.
+GIVES_UP = 3
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {"Accept": "text/html,*/*", "Accept-Encoding": "gzip, br", "Connection": "keep-alive"}
 
@@ -91,17 +93,20 @@ def drive(base: str, kind: str, addresses: Sequence[str], clients: int, limits: 
 
 def _go(base: str, turns: _Turns, found: Timings) -> None:
     client = Client(base)
-    while (address := turns.take()) is not None:
+    unanswered = 0
+    while unanswered < GIVES_UP and (address := turns.take()) is not None:
         before = time.perf_counter()
         try:
             status, size = client.ask(address)
         except (OSError, http.client.HTTPException) as error:
+            unanswered += 1
             found.fail(f"{type(error).__name__} {address}")
-        else:
-            found.sizes.append(size)
-            if status != 200:
-                found.fail(f"{status} {address}")
+            continue
+        unanswered = 0
         found.seconds.append(time.perf_counter() - before)
+        found.sizes.append(size)
+        if status != 200:
+            found.fail(f"{status} {address}")
     client.close()
 
 

@@ -26,11 +26,12 @@ def family(pid: int) -> list[psutil.Process]:
 @dataclass
 class Now:
     """MB held now. `resident` counts a shared page in each process that uses it, mapped files included;
-    `own` is what no other process has a share in, and what would be free if they all ended."""
+    `own` is what no other process has a share in; `each` says it of every process by its number and name."""
 
     processes: int = 0
     resident_mb: float = 0.0
     own_mb: float = 0.0
+    each_mb: dict[str, float] = field(default_factory=dict)
 
 
 def now(pid: int) -> Now:
@@ -41,6 +42,8 @@ def now(pid: int) -> Now:
             found.processes += 1
             found.resident_mb += whole.rss / 1e6
             found.own_mb += whole.uss / 1e6
+            name = " ".join(process.cmdline()[1:4]) or process.name()
+            found.each_mb[f"{process.pid} {name}"] = round(whole.uss / 1e6, 1)
     return found
 
 

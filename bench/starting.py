@@ -27,11 +27,7 @@ def once(household: Household, name: str) -> dict[str, Any]:
         held = memory.now(process.pid)
     finally:
         stop(process)
-    return {
-        "start": name,
-        "seconds": round(seconds, 2),
-        **{key: round(value, 1) for key, value in vars(held).items()},
-    }
+    return {"start": name, "seconds": round(seconds, 2), **vars(held)}
 
 
 def measure(folder: Path, full: Path | None = None) -> list[dict[str, Any]]:

@@ -27,9 +27,9 @@ class Column:
 
 PAGES = [
     Column("page", "kind"),
-    Column("requests", "requests"),
+    Column("answers", "answers"),
     Column("errors", "errors"),
-    Column("requests/s", "per_second", 1),
+    Column("answers/s", "per_second", 1),
     Column("p50 ms", "p50_ms", 1),
     Column("p95 ms", "p95_ms", 1),
     Column("p99 ms", "p99_ms", 1),

@@ -18,9 +18,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass
 class Timings:
-    """Answers to one kind of request. `seconds` holds one time for each answer, errors included, `working`
+    """Answers to one kind of request. `seconds` holds one time for each answer of any status, `working`
     the processor time of the same, which a busy machine changes less; `sizes` the bytes of each body as it
-    travelled; `elapsed` is the wall time of the whole series in seconds."""
+    travelled; `elapsed` is the wall time of the whole series in seconds. `errors` counts the answers that
+    were not 200 and the requests that were never answered."""
 
     kind: str
     clients: int = 1
@@ -34,7 +35,7 @@ class Timings:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Answers a second."""
         return len(self.seconds) / self.elapsed if self.elapsed else 0.0
 
     def ms(self, share: float) -> float:
@@ -58,7 +59,7 @@ class Timings:
         found: dict[str, Any] = {
             "kind": self.kind,
             "clients": self.clients,
-            "requests": len(self.seconds),
+            "answers": len(self.seconds),
             "errors": self.errors,
             "elapsed_s": round(self.elapsed, 3),
             "per_second": round(self.rate, 2),
