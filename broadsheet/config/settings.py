@@ -144,6 +144,9 @@ EMBED_THREADS = 1
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
     "broadsheet",
@@ -157,7 +160,10 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -178,6 +184,17 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
+
+AUTH_USER_MODEL = "broadsheet.Reader"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# Argon2 first (RFC 9106); the tests, which make many readers, use a quick one.
+PASSWORD_HASHERS = (
+    ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if "pytest" in sys.modules
+    else ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
