@@ -171,7 +171,7 @@ EMBED_KEY = os.environ.get("BROADSHEET_EMBED_KEY", "")
 EMBED_SHARE = _share("BROADSHEET_EMBED_SHARE", 0.25)
 EMBED_THREADS = 1
 
-# Where papers and signals come from by themselves (docs/sources.md): which sources are followed, which part of
+# Where papers and signals come from by themselves (docs/sources.md): which sources are followed, what part of
 # arXiv, how often each is asked (minutes), how many past days are read again each time, and their addresses.
 SOURCES = _words("BROADSHEET_SOURCES", "arxiv arxiv-rss huggingface")
 SOURCE_RHYTHM = _words("BROADSHEET_SOURCE_RHYTHM")
