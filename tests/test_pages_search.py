@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.live_server_helper import LiveServer
 
 from broadsheet import doors, search
+from broadsheet.models import Paper
 from broadsheet.sources import LinkRecord
 from broadsheet.web.cards import marked
 from tests import factories
@@ -77,7 +78,9 @@ def test_the_order_is_a_link_and_pages_keep_it(client: Client) -> None:
     assert page.links()["Date"] == "/search?q=newspapers&sort=date"
     by_date = get(client, "/search?q=newspapers&sort=date")
     assert "Date" in by_date.words("a", aria_current="page")
-    assert by_date.links()["Show more"] == "/search?q=newspapers&sort=date&p=2"
+    title = by_date.words("h2")[19]
+    last = Paper.objects.get(title=title).pk
+    assert by_date.links()["Show more"] == f"/search?q=newspapers&sort=date&p=2&after=20.{last}"
     more = get(client, "/search?q=newspapers&sort=date&p=2", headers=FRAGMENT)
     assert more.all("li", class_="p") and not more.all("h1")
 

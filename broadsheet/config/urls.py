@@ -5,7 +5,18 @@ from __future__ import annotations
 from django.urls import URLPattern, path, register_converter
 
 from broadsheet import feeds
-from broadsheet.web import authors, errors, guide, health, listings, papers, searching, wayfinding
+from broadsheet.web import (
+    authors,
+    errors,
+    guide,
+    health,
+    listings,
+    papers,
+    saved,
+    searching,
+    several,
+    wayfinding,
+)
 
 
 class Feed:
@@ -70,16 +81,25 @@ def _listings() -> list[URLPattern]:
     return found
 
 
+_SEARCH = [
+    path("search", searching.results),
+    path("search.<feed:form>", feeds.found),
+    path("search.<citations:form>", searching.file),
+    path("searches", saved.searches),
+    path("searches/<int:key>", saved.rename),
+    path("searches/<int:key>/delete", saved.delete),
+    path("similar", several.several),
+    path("similar.<citations:form>", several.file),
+    path("similar/<path:spelling>", papers.similar),
+]
+
 urlpatterns = [
     path("", listings.newest),
     *_listings(),
     path("papers/<path:spelling>", papers.paper),
     path("author/<path:slug>.<feed:form>", feeds.author),
     path("author/<path:slug>", authors.author),
-    path("search", searching.results),
-    path("search.<feed:form>", feeds.found),
-    path("search.<citations:form>", searching.file),
-    path("similar/<path:spelling>", papers.similar),
+    *_SEARCH,
     path("calendar", listings.calendar),
     path("subscribe", guide.subscribe),
     path("subscribe.opml", guide.subscriptions),

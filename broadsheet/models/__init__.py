@@ -2,29 +2,57 @@
 
 from broadsheet.models.author import Author, Authorship
 from broadsheet.models.category import Category, PaperCategory
+from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
+from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
 from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch, Upvote
 from broadsheet.models.run import Run
 from broadsheet.models.signal import Signal
+from broadsheet.models.submission import Claim, Submission
+from broadsheet.models.talk import (
+    REACTIONS,
+    REPORT_REASONS,
+    Comment,
+    CommentVersion,
+    Notice,
+    Reaction,
+    Report,
+)
 
 __all__ = [
     "FOLLOWED",
     "MARKS",
+    "REACTIONS",
+    "REPORT_REASONS",
     "ROLES",
+    "VISIBILITIES",
     "Alias",
     "Author",
     "Authorship",
+    "Ban",
     "Category",
+    "Claim",
+    "Collection",
+    "CollectionItem",
+    "Comment",
+    "CommentVersion",
+    "CommunityRules",
+    "FeedKey",
     "Follow",
     "Link",
     "Mark",
+    "Moderation",
+    "Notice",
     "Paper",
     "PaperCategory",
+    "Reaction",
     "Reader",
+    "Report",
     "Run",
     "SavedSearch",
     "Signal",
+    "Submission",
     "Upvote",
     "Version",
 ]

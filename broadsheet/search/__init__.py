@@ -11,13 +11,16 @@ from broadsheet.search.filters import Narrowing
 from broadsheet.search.found import SORTS, Found, Reason, Sort, Suggestion
 from broadsheet.search.indexing import index_due, rebuild
 from broadsheet.search.lookup import author_named, by_identifier, by_title, papers_by
-from broadsheet.search.nearby import like, related
+from broadsheet.search.nearby import MOST_PAPERS, like, related
 from broadsheet.search.query import LONGEST_QUERY, BadQuery
 from broadsheet.search.ranking import RECIPE, Recipe
+from broadsheet.search.saved import MOST_SAVED, as_text, forget, is_saved, rename, save, saved_by
 from broadsheet.search.upkeep import IndexStatus, status, verify
 
 __all__ = [
     "LONGEST_QUERY",
+    "MOST_PAPERS",
+    "MOST_SAVED",
     "RECIPE",
     "SORTS",
     "BadQuery",
@@ -28,15 +31,21 @@ __all__ = [
     "Recipe",
     "Sort",
     "Suggestion",
+    "as_text",
     "author_named",
     "by_identifier",
     "by_title",
     "embed_due",
+    "forget",
     "index_due",
+    "is_saved",
     "like",
     "papers_by",
     "rebuild",
     "related",
+    "rename",
+    "save",
+    "saved_by",
     "search",
     "status",
     "verify",

@@ -196,7 +196,7 @@ def _read_page(found: Found, named: list[int], answer: _Answer, page: int, size:
     rows = Paper.objects.listed().cards().in_bulk(keys[shown.start : shown.end])
     found.papers = [rows[key] for key in keys[shown.start : shown.end] if key in rows]
     found.total, found.page, found.pages = len(keys), shown.page, shown.pages
-    found.next = cursor(keys, shown)
+    found.start, found.next = shown.start, cursor(keys, shown)
     if named and not shown.start:
         found.exact = rows.get(named[0])
     for paper in found.papers:

@@ -40,7 +40,8 @@ class Found:
     `exact` is the one paper that was meant, `author` the person that the query names. `corrected` is the
     query that was answered where a mistyped word was surely meant otherwise, "" where none was. `notes` are
     sentences for the reader. `facets`: for "category", "year" and "has_code", how many matching papers have
-    each value, most first. `next` is the cursor of the next page, "" behind the last. `marks(text)` says
+    each value, most first. `start` is the place (from 0) of the first paper shown, `next` the cursor of the
+    next page, "" behind the last. `marks(text)` says
     where matched words stand in a title or abstract, as [start, end) in characters.
     """
 
@@ -58,6 +59,7 @@ class Found:
     reasons: dict[int, Reason] = field(default_factory=dict)
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
     suggestions: list[Suggestion] = field(default_factory=list)
+    start: int = 0
     next: str = ""
     marks: Callable[[str], list[Span]] = field(default=lambda _: [], repr=False)
 

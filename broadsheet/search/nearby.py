@@ -73,7 +73,7 @@ def like(
     rows = Paper.objects.listed().cards().in_bulk(keys[shown.start : shown.end])
     found.papers = [rows[key] for key in keys[shown.start : shown.end] if key in rows]
     found.total, found.page, found.pages = len(keys), shown.page, shown.pages
-    found.next = cursor(keys, shown)
+    found.start, found.next = shown.start, cursor(keys, shown)
     found.reasons = {each.pk: Reason(each.pk in by_words, each.pk not in by_words) for each in found.papers}
     return found
 

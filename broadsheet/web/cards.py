@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from html import escape, unescape
@@ -52,6 +52,8 @@ class Card:
     facts: SafeString
     why: SafeString
     by_meaning: bool = False
+    # (address, words) of what can be done with this paper in this list.
+    ways: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

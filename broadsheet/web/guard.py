@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import is_valid_path
 from django.utils.cache import patch_vary_headers
 
-from broadsheet import trending
+from broadsheet import community, trending
 from broadsheet.web import errors
 from broadsheet.web.preferences import COOKIE
 
@@ -105,6 +105,11 @@ class PolicyMiddleware:
         return protect(request, response)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, community.Refused):
+            answer = errors.answer(request, exception.status, str(exception))
+            if exception.retry_after:
+                answer.headers["Retry-After"] = str(exception.retry_after)
+            return answer
         for kind, status in REFUSALS:
             if isinstance(exception, kind):
                 return errors.answer(request, status, str(exception))

@@ -7,6 +7,7 @@ from typing import Self
 
 from django.conf import settings
 
+from broadsheet.search import Found
 from broadsheet.trending import PageOutOfRange
 
 
@@ -17,6 +18,15 @@ class Pager:
     page: int
     pages: int
     total: int
+    # Where "Show more" goes on, and the place of the first paper, for lists that are paged by cursor.
+    after: str = ""
+    first: int = 0
+
+    @classmethod
+    def of_found(cls, path: str, query: str, found: Found) -> Self:
+        """For what a search found: "Show more" follows its cursor, so that papers that came in or went out
+        meanwhile are neither shown twice nor skipped. The numbers are places in the list as it is now."""
+        return cls(path, query, found.page, found.pages, found.total, found.next, found.start + 1)
 
     @classmethod
     def of(cls, path: str, query: str, page: int, total: int) -> Self:
@@ -33,12 +43,12 @@ class Pager:
     @property
     def start(self) -> int:
         """The place of this page's first paper."""
-        return (self.page - 1) * settings.PAGE_SIZE + 1
+        return self.first or (self.page - 1) * settings.PAGE_SIZE + 1
 
     @property
     def shown(self) -> int:
         """How many papers there are up to the end of this page."""
-        return min(self.page * settings.PAGE_SIZE, self.total)
+        return min(self.start - 1 + settings.PAGE_SIZE, self.total)
 
     @property
     def previous(self) -> str:
@@ -46,6 +56,8 @@ class Pager:
 
     @property
     def next(self) -> str:
+        if self.after:
+            return f"{self.href(self.page + 1)}&after={self.after}"
         return self.href(self.page + 1) if self.page < self.pages else ""
 
     @property

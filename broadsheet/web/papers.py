@@ -19,6 +19,7 @@ from broadsheet import exports, identifiers, search, text, trending
 from broadsheet.models import Link, Paper
 from broadsheet.models.category import category_names
 from broadsheet.web import authors, cards, charts, errors, links
+from broadsheet.web.alike import SIMILAR_SORTS, Several, ways
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address, base
 from broadsheet.web.pager import Pager
@@ -34,7 +35,6 @@ AUTHORS_MOST: Final = 5_000
 
 # Similar papers on a paper's own page.
 SIMILAR: Final = 6
-SIMILAR_SORTS: Final = {"relevance": "Nearest", "date": "Date", "votes": "Votes"}
 
 HIDDEN = "Whoever keeps this server has taken this paper out."
 
@@ -181,16 +181,23 @@ def similar(request: HttpRequest, spelling: str) -> HttpResponse:
         raise BadRequest(f"Similar papers can be sorted by {', '.join(SIMILAR_SORTS)}.")
     few = request.headers.get("HX-Target") == "similar"
     page = 1 if few else page_number(request)
-    alike = search.related(found, page, SIMILAR if few else None, sort=cast("search.Sort", sort))
+    after = "" if few else request.GET.get("after", "")
+    alike = search.related(found, page, SIMILAR if few else None, sort=cast("search.Sort", sort), after=after)
     if page > alike.pages:
         raise trending.PageOutOfRange(alike.pages)
-    pager = Pager(path, f"sort={sort}" if sort != "relevance" else "", alike.page, alike.pages, alike.total)
+    pager = Pager.of_found(path, f"sort={sort}" if sort != "relevance" else "", alike)
+    shown = cards.of_papers(alike.papers, few or look(request).lines)
+    if not few:
+        from_here = Several((found.identifier,))
+        for card, paper in zip(shown, alike.papers, strict=True):
+            card.ways = ways(from_here, paper)
     known = {
         "paper": found,
         "title": cards.title(found, TITLE),
         "plain_title": text.shorten(text.text_plain(found.title[:2_000]), TITLE_IN_BAR),
         "canonical": address(request, path),
-        "cards": cards.of_papers(alike.papers, few or look(request).lines),
+        "cards": shown,
+        "several": Several((found.identifier,)).href,
         "note": alike.note,
         "similar": path,
         "sorts": [

@@ -10,19 +10,19 @@ from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from broadsheet import exports, identifiers, search
-from broadsheet.models import Paper
+from broadsheet.models import Paper, Reader
 from broadsheet.models.category import category_names
 from broadsheet.search import Found, Narrowing, Sort
 from broadsheet.search.filters import canonical_code
 from broadsheet.trending import Filters, PageOutOfRange
 from broadsheet.web import authors, cards, links, papers
-from broadsheet.web.asked import filters_of, page_number, wants_fragment
+from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
@@ -35,6 +35,7 @@ SORT_WORDS: Final[dict[Sort, str]] = {
 }
 HAS_WORDS: Final = {"code": "With code", "models": "With models"}
 FACETS_SHOWN: Final = 12
+SIGN_IN: Final = "/account/login"
 
 EVERY: Final = Filters()
 
@@ -54,14 +55,22 @@ class Asked:
     @classmethod
     def of(cls, request: HttpRequest, sort: Sort = "relevance") -> Self:
         """Raises BadRequest and BadFilter with a sentence. `sort`: where the address names none."""
-        get = request.GET
-        chosen = get.get("sort") or sort
+        return cls._read(request.GET, sort)
+
+    @classmethod
+    def in_form(cls, request: HttpRequest) -> Self:
+        """The same, sent as a form. Raises BadRequest and BadFilter with a sentence."""
+        return cls._read(request.POST, "relevance")
+
+    @classmethod
+    def _read(cls, sent: QueryDict, sort: Sort) -> Self:
+        chosen = sent.get("sort") or sort
         if chosen not in SORT_WORDS:
             raise BadRequest(f"Papers can be sorted by {', '.join(SORT_WORDS)}.")
-        filters = filters_of(request)
+        filters = Filters.parse(sent.get("category", ""), sent.getlist("has"))
         if filters.category:
             filters = replace(filters, category=canonical_code(filters.category))
-        asked = cls(get.get("q", ""), chosen, filters, get.get("year", ""), get.get("exact") == "1")
+        asked = cls(sent.get("q", ""), chosen, filters, sent.get("year", ""), sent.get("exact") == "1")
         _ = asked.narrowing
         return asked
 
@@ -125,7 +134,36 @@ def results(request: HttpRequest) -> HttpResponse:
     typing = fragment and request.headers.get("HX-Target") == "found"
     response = _typed(request) if typing else _results(request, fragment)
     patch_vary_headers(response, ("HX-Request", "HX-Target"))
+    if reader_of(request) is not None:
+        # It says what this reader keeps, and its form carries a token of theirs.
+        response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How this search can be saved: `query` says all of it in words, "" where it cannot be kept."""
+
+    reader: Reader | None
+    query: str
+    saved: bool
+    sign_in: str
+
+
+def reader_of(request: HttpRequest) -> Reader | None:
+    """Who asks; None for somebody who has not signed in."""
+    return request.user if isinstance(request.user, Reader) else None
+
+
+def _keep(request: HttpRequest, asked: Asked) -> Keep:
+    reader, sign_in = reader_of(request), f"{SIGN_IN}?{urlencode({'next': asked.href})}"
+    if reader is None:
+        return Keep(None, "", False, sign_in)
+    try:
+        query = search.as_text(asked.words, asked.narrowing)
+    except search.BadQuery:
+        return Keep(reader, "", False, sign_in)
+    return Keep(reader, query, search.is_saved(reader, query), sign_in)
 
 
 def _typed(request: HttpRequest) -> HttpResponse:
@@ -140,7 +178,7 @@ def _typed(request: HttpRequest) -> HttpResponse:
 
 def _results(request: HttpRequest, more: bool) -> HttpResponse:
     asked, page = Asked.of(request), page_number(request)
-    found = asked.answer(page, facets=not more)
+    found = asked.answer(page, facets=not more, after=request.GET.get("after", ""))
     if page > found.pages:
         raise PageOutOfRange(found.pages)
     if more:
@@ -150,7 +188,7 @@ def _results(request: HttpRequest, more: bool) -> HttpResponse:
 
 def _list(request: HttpRequest, asked: Asked, found: Found) -> dict[str, Any]:
     asked = replace(asked, words=found.query)
-    pager = Pager("/search", asked.query, found.page, found.pages, found.total)
+    pager = Pager.of_found("/search", asked.query, found)
     return {
         "found": found,
         "asked_for": found.query,
@@ -168,6 +206,7 @@ def _known(request: HttpRequest, asked: Asked, found: Found) -> dict[str, Any]:
     asked = replace(asked, words=found.query)
     known |= {
         "nothing_asked": asked.nothing,
+        "keep": _keep(request, asked),
         "author_path": authors.path_of(found.author.slug) if found.author else "",
         "instead": replace(asked, exact=True).href,
         "sorts": [

@@ -1,0 +1,105 @@
+"""The searches that a reader keeps: saving one from the search page, and the page that lists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from broadsheet import search
+from broadsheet.models import Reader, SavedSearch
+from broadsheet.web import links
+from broadsheet.web.searching import SIGN_IN, Asked, reader_of
+
+NOT_YOURS: Final = "You keep no such search. It may have been deleted in another window."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One saved search as its page shows it."""
+
+    key: int
+    words: str
+    query: str
+    href: str
+    feeds: list[tuple[str, str, str]]
+    since: datetime
+
+    @classmethod
+    def of(cls, kept: SavedSearch) -> Row:
+        asked = urlencode({"q": kept.query})
+        return cls(
+            kept.pk,
+            kept.name or kept.query,
+            kept.query if kept.name else "",
+            links.search(kept.query),
+            links.feeds("/search", asked),
+            kept.created_at,
+        )
+
+
+def to_sign_in(back: str) -> HttpResponse:
+    return _see(SIGN_IN, {"next": back})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def searches(request: HttpRequest) -> HttpResponse:
+    """The list; with POST, one more in it."""
+    reader = reader_of(request)
+    if request.method == "POST":
+        return _save(request, reader)
+    if reader is None:
+        return to_sign_in("/searches")
+    known: dict[str, Any] = {
+        "rows": [Row.of(kept) for kept in search.saved_by(reader)],
+        "most": search.MOST_SAVED,
+        "saved": "saved" in request.GET,
+        "gone": request.GET.get("gone", "")[: search.LONGEST_QUERY],
+        "gone_name": request.GET.get("name", "")[:120],
+    }
+    page = render(request, "searches.html", known)
+    page.headers["Cache-Control"] = "private, no-store"
+    return page
+
+
+def _save(request: HttpRequest, reader: Reader | None) -> HttpResponse:
+    asked = Asked.in_form(request)
+    if reader is None:
+        return to_sign_in(asked.href)
+    try:
+        search.save(reader, search.as_text(asked.words, asked.narrowing), request.POST.get("name", ""))
+    except search.BadQuery as refusal:
+        raise BadRequest(str(refusal)) from refusal
+    return _see("/searches", {"saved": "yes"})
+
+
+@require_POST
+def rename(request: HttpRequest, key: int) -> HttpResponse:
+    if (reader := reader_of(request)) is None:
+        return to_sign_in("/searches")
+    if search.rename(reader, key, request.POST.get("name", "")) is None:
+        raise Http404(NOT_YOURS)
+    return _see("/searches", {})
+
+
+@require_POST
+def delete(request: HttpRequest, key: int) -> HttpResponse:
+    """Deleted at once, and the next page offers to save it again."""
+    if (reader := reader_of(request)) is None:
+        return to_sign_in("/searches")
+    gone = search.forget(reader, key)
+    if gone is None:
+        raise Http404(NOT_YOURS)
+    return _see("/searches", {"gone": gone.query, **({"name": gone.name} if gone.name else {})})
+
+
+def _see(path: str, said: dict[str, str]) -> HttpResponse:
+    response = HttpResponseRedirect(f"{path}?{urlencode(said)}" if said else path)
+    response.status_code = 303
+    return response
