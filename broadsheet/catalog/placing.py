@@ -66,5 +66,5 @@ def _write(paper: Paper, **columns: Any) -> None:
     paper.save(update_fields=[*columns, "changed_at"])
     # The flags stand on the rows of its categories too, whether or not its place changes.
     paper.in_categories.update(has_code=paper.has_code, has_models=paper.has_models)
-    trending.rescore([paper.pk])
+    trending.restand(paper.pk)
     paper.refresh_from_db()

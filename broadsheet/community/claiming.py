@@ -75,20 +75,21 @@ def proof(reader: Reader, paper: Paper, name: str) -> str:
     """What shows that the reader is this author: `orcid`, `address`, or nothing."""
     if any(_same_person(name, record) and _lists(record, paper) for record in _orcid_records(reader)):
         return "orcid"
-    printed = {
-        found.lower() for found in _ADDRESS.findall(f"{paper.comment[:5_000]} {paper.abstract[:20_000]}")
-    }
+    words = f"{paper.comment[:5_000]} {paper.abstract[:20_000]}"
+    printed = {found.lower() for found in _ADDRESS.findall(words)}
     return "address" if printed and printed & _verified_addresses(reader) else ""
 
 
 def _orcid_records(reader: Reader) -> list[dict[str, Any]]:
     if not apps.is_installed("allauth.socialaccount"):
         return []
-    accounts = apps.get_model("socialaccount", "SocialAccount")
-    rows = accounts._default_manager.filter(user=reader, provider="orcid").values_list(
-        "extra_data", flat=True
-    )
-    return [row for row in rows if isinstance(row, dict)]
+    mine = _table("socialaccount", "SocialAccount").filter(user=reader, provider="orcid")
+    return [row for row in mine.values_list("extra_data", flat=True) if isinstance(row, dict)]
+
+
+def _table(app: str, model: str) -> Any:
+    """The rows of a table of the accounts' library, which this room knows by name alone."""
+    return apps.get_model(app, model)._default_manager
 
 
 def orcid_of(reader: Reader) -> str:
@@ -103,8 +104,9 @@ def orcid_of(reader: Reader) -> str:
 def _verified_addresses(reader: Reader) -> set[str]:
     if not apps.is_installed("allauth.account"):
         return set()
-    addresses = apps.get_model("account", "EmailAddress")
-    rows = addresses._default_manager.filter(user=reader, verified=True).values_list("email", flat=True)
+    rows = (
+        _table("account", "EmailAddress").filter(user=reader, verified=True).values_list("email", flat=True)
+    )
     return {str(row).lower() for row in rows}
 
 

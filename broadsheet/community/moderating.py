@@ -469,7 +469,7 @@ def _undo_ban(act: Moderation) -> None:
 
 
 def _submission(act: Moderation) -> Submission:
-    found = Submission.objects.select_for_update().filter(pk=act.submission_id).first()
+    found = Submission.objects.select_for_update().filter(pk=act.submission_id or 0).first()
     if found is None:
         raise Refused("The submission is not here any more.")
     other = Submission.objects.filter(identifier=found.identifier, state__in=("fetching", "waiting"))
@@ -487,7 +487,7 @@ def _undo_settling(act: Moderation) -> None:
 
 
 def _undo_claim(act: Moderation) -> None:
-    found = Claim.objects.filter(pk=act.claim_id).first()
+    found = Claim.objects.filter(pk=act.claim_id or 0).first()
     if found is None:
         raise Refused("The claim is not here any more.")
     found.state, found.ground = act.data.get("state", "asked"), act.data.get("ground", "")
@@ -503,7 +503,7 @@ def _undo_rules(act: Moderation) -> None:
 
 
 def _undo_role(act: Moderation) -> None:
-    whom = Reader.objects.select_for_update().filter(pk=act.reader_id).first()
+    whom = Reader.objects.select_for_update().filter(pk=act.reader_id or 0).first()
     if whom is None:
         raise Refused("The reader is not here any more.")
     if whom.role != act.data.get("to"):

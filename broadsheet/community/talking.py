@@ -268,7 +268,7 @@ def note(words: str, longest: int = LONGEST_WORDS, what: str = "This text") -> s
 def count(paper: int) -> None:
     """Counts a paper's comments anew and restands it. The caller holds the lock on its row."""
     Paper.objects.filter(pk=paper).update(comments=people.shown_comments(paper))
-    trending.rescore([paper])
+    trending.restand(paper)
 
 
 def _locked(paper: int) -> None:
