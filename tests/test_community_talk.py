@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -29,8 +30,8 @@ pytestmark = pytest.mark.django_db
 LONG_AGO = timezone.now() - timedelta(days=400)
 
 
-def person(name: str, **fields: object) -> Reader:
-    told = {"joined_at": LONG_AGO} | fields
+def person(name: str, **fields: Any) -> Reader:
+    told: dict[str, Any] = {"joined_at": LONG_AGO} | fields
     return Reader.objects.create_user(name, f"{name.lower()}@example.org", **told)
 
 

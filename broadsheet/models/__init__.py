@@ -16,6 +16,7 @@ from broadsheet.models.talk import (
     Comment,
     CommentVersion,
     Notice,
+    NoticeWish,
     Reaction,
     Report,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Mark",
     "Moderation",
     "Notice",
+    "NoticeWish",
     "Paper",
     "PaperCategory",
     "Reaction",

@@ -7,13 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import operations, search
+from broadsheet import community, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 
 # What happens by itself, in this order. Each step finds what is due, does one batch of it, stamps it, and
 # says how many it did.
 STEPS: dict[str, Step] = {
+    "submissions": community.fetch_due,
     "index": search.index_due,
     "embed": search.embed_due,
     "backup": operations.backup_due,
