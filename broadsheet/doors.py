@@ -1,4 +1,4 @@
-"""The switchboard: reads the settings and hands out the index and the embedders that are plugged in.
+"""The switchboard: reads the settings and hands out the index, the embedders and the sources plugged in.
 
 Everything handed out is opened once per process and shared by its threads. A setting that changes (in tests)
 closes it all.
@@ -13,14 +13,19 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from broadsheet import __version__
 from broadsheet.embedders import Embedder, EmbedderUnavailable, open_embedder
 from broadsheet.index import Index
+
+if TYPE_CHECKING:
+    from broadsheet.sources.arxiv_api import ArxivApi
+    from broadsheet.sources.asking import Asker
 
 SETTINGS = frozenset({"HOME", "INDEX", "EMBEDDER", "RERANKER", "EMBED_KEY", "EMBED_THREADS"})
 
@@ -125,6 +130,28 @@ def _remember(name: str, setting: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump({**known, name: setting}, file)
         Path(part).replace(_memory())
+
+
+# --- sources ---------------------------------------------------------------------------------------------
+
+
+def asker() -> Asker:
+    """The one way to ask the outside world, in turn with all other processes on this data folder."""
+    from broadsheet.sources.asking import Asker, Pace
+    from broadsheet.sources.turns import FileTurns
+
+    known = " ".join(filter(None, (settings.PUBLIC_URL, settings.SOURCE_CONTACT)))
+    agent = f"Broadsheet/{__version__}" + (f" ({known})" if known else "")
+    return Asker(FileTurns(Path(settings.HOME) / "turns"), agent, Pace(settings.LOOPBACK_PAUSE))
+
+
+def arxiv_api() -> ArxivApi | None:
+    """arXiv's single look-ups; None where this server is not to ask arXiv for anything."""
+    from broadsheet.sources.arxiv_api import ArxivApi
+
+    if not {"arxiv", "arxiv-rss"} & set(settings.SOURCES):
+        return None
+    return ArxivApi(asker(), settings.ARXIV_API_URL)
 
 
 def close() -> None:

@@ -7,6 +7,7 @@ was cut off is simply run again.
 
 from broadsheet.catalog.batch import Taken
 from broadsheet.catalog.files import ImportReport, Progress, import_files
+from broadsheet.catalog.looking_up import look_up
 from broadsheet.catalog.taking import retire_builtin, take_in, take_in_batch, take_in_builtin
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Progress",
     "Taken",
     "import_files",
+    "look_up",
     "retire_builtin",
     "take_in",
     "take_in_batch",

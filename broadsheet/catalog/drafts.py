@@ -53,6 +53,7 @@ class Draft:
     outside_upvotes: int = 0
     outside_comments: int = 0
     stars: int | None = None
+    moved_to: date | None = None
     listed_on: date | None = None
     month: int | None = None
     score: float | None = None
@@ -180,6 +181,9 @@ def lay_dates(record: PaperRecord, draft: Draft, now: datetime) -> None:
             draft.place = record.place
     if not draft.announced and draft.published_at:
         draft.submitted_at = _announced_after(draft.published_at)
+    if draft.moved_to:
+        # A curator has said on which day it stands.
+        draft.submitted_at, draft.announced = _noon(draft.moved_to), True
     if draft.submitted_at is None and draft.month is None:
         month = record.month or identifiers.month_of(draft.identifier)
         draft.month = month.year * 100 + month.month if month else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -43,6 +44,34 @@ def _share(name: str, default: float) -> float:
     if not 0 <= found <= 1:
         raise ImproperlyConfigured(f"{name}={value!r} must be a number from 0 to 1, such as 0.25.")
     return found
+
+
+def _seconds(name: str, most: float) -> float | None:
+    """A time in seconds, None if the setting is empty."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= most:
+        raise ImproperlyConfigured(f"{name}={value!r} must be a number of seconds from 0 to {most:g}.")
+    return found
+
+
+def _web_address(name: str, default: str) -> str:
+    """An http or https address without a slash at its end."""
+    value = (os.environ.get(name, "").strip() or default).rstrip("/")
+    if value and not re.fullmatch(r"https?://[^\s/@?#]+(?:/[^\s?#]*)?", value):
+        raise ImproperlyConfigured(f"{name}={value!r} must be a web address such as https://example.org/oai.")
+    return value
+
+
+def _words(name: str, default: str = "") -> list[str]:
+    """Words with spaces or commas between; the word `none` alone stands for none at all."""
+    found = (os.environ.get(name, "").strip() or default).replace(",", " ").split()
+    return [] if found == ["none"] else list(dict.fromkeys(found))
 
 
 def _home() -> Path:
@@ -179,6 +208,19 @@ if _hugging_face := _CLIENTS["huggingface"]:
             }
         ]
     }
+
+# Where papers and signals come from by themselves (docs/sources.md): which sources are followed, what part of
+# arXiv, how often each is asked (minutes), how many past days are read again each time, and their addresses.
+SOURCES = _words("BROADSHEET_SOURCES", "arxiv arxiv-rss huggingface")
+SOURCE_RHYTHM = _words("BROADSHEET_SOURCE_RHYTHM")
+SOURCE_DAYS = _number("BROADSHEET_SOURCE_DAYS", 3, 1, 30)
+SOURCE_FIRST_DAYS = _number("BROADSHEET_SOURCE_FIRST_DAYS", 7, 1, 366)
+SOURCE_CONTACT = os.environ.get("BROADSHEET_SOURCE_CONTACT", "").strip()
+LOOPBACK_PAUSE = _seconds("BROADSHEET_LOOPBACK_PAUSE", 60)
+ARXIV_SETS = _words("BROADSHEET_ARXIV_SETS")
+ARXIV_OAI_URL = _web_address("BROADSHEET_ARXIV_OAI_URL", "https://oaipmh.arxiv.org/oai")
+ARXIV_RSS_URL = _web_address("BROADSHEET_ARXIV_RSS_URL", "https://rss.arxiv.org/rss")
+ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

@@ -4,6 +4,8 @@ from broadsheet.models.author import Author, Authorship
 from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.invitation import Invitation
+from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
+from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
 from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch, Upvote
@@ -11,30 +13,56 @@ from broadsheet.models.run import Run
 from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
 from broadsheet.models.tally import Tally
+from broadsheet.models.submission import Claim, Submission
+from broadsheet.models.talk import (
+    REACTIONS,
+    REPORT_REASONS,
+    Comment,
+    CommentVersion,
+    Notice,
+    Reaction,
+    Report,
+)
 
 __all__ = [
     "CAUSES",
     "FOLLOWED",
     "MARKS",
+    "REACTIONS",
+    "REPORT_REASONS",
     "ROLES",
+    "VISIBILITIES",
     "Alias",
     "Author",
     "Authorship",
     "Ballot",
+    "Ban",
     "Category",
+    "Claim",
+    "Collection",
+    "CollectionItem",
+    "Comment",
+    "CommentVersion",
+    "CommunityRules",
+    "FeedKey",
     "Follow",
     "Invitation",
     "Link",
     "Mark",
+    "Moderation",
+    "Notice",
     "Paper",
     "PaperCategory",
+    "Reaction",
     "Reader",
+    "Report",
     "Run",
     "SavedSearch",
     "Session",
     "Signal",
     "Tally",
     "Unchangeable",
+    "Submission",
     "Upvote",
     "Version",
 ]

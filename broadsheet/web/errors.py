@@ -19,9 +19,10 @@ HEADINGS = {
     404: "Not here",
     405: "Not this way",
     406: "Not in that form",
+    409: "That cannot be done now",
     410: "No longer here",
     414: "That address is too long",
-    429: "Slow down a little",
+    429: "Too much at once",
     500: "Something broke",
 }
 UNREADABLE = "The address holds something that we cannot read. Check it for stray characters."

@@ -13,6 +13,8 @@ from django.utils.cache import patch_vary_headers
 
 from broadsheet import trending
 from broadsheet.web import access, errors, limits
+from broadsheet import community, trending
+from broadsheet.web import errors
 from broadsheet.web.preferences import COOKIE
 
 LONGEST_PATH = 2_000
@@ -113,6 +115,11 @@ class PolicyMiddleware:
             response = errors.answer(request, 429, str(exception))
             response.headers["Retry-After"] = str(exception.wait)
             return response
+        if isinstance(exception, community.Refused):
+            answer = errors.answer(request, exception.status, str(exception))
+            if exception.retry_after:
+                answer.headers["Retry-After"] = str(exception.retry_after)
+            return answer
         for kind, status in REFUSALS:
             if isinstance(exception, kind):
                 return errors.answer(request, status, str(exception))
