@@ -3,8 +3,8 @@
 from broadsheet.models.author import Author, Authorship
 from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
-from broadsheet.models.invitation import Invitation
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
+from broadsheet.models.invitation import Invitation
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
@@ -12,7 +12,6 @@ from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch
 from broadsheet.models.run import Run
 from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
-from broadsheet.models.tally import Tally
 from broadsheet.models.submission import Claim, Submission
 from broadsheet.models.talk import (
     REACTIONS,
@@ -23,6 +22,7 @@ from broadsheet.models.talk import (
     Reaction,
     Report,
 )
+from broadsheet.models.tally import Tally
 
 __all__ = [
     "CAUSES",
@@ -60,9 +60,9 @@ __all__ = [
     "SavedSearch",
     "Session",
     "Signal",
+    "Submission",
     "Tally",
     "Unchangeable",
-    "Submission",
     "Upvote",
     "Version",
 ]

@@ -11,10 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import is_valid_path
 from django.utils.cache import patch_vary_headers
 
-from broadsheet import trending
-from broadsheet.web import access, errors, limits
 from broadsheet import community, trending
-from broadsheet.web import errors
+from broadsheet.web import access, errors, limits
 from broadsheet.web.preferences import COOKIE
 
 LONGEST_PATH = 2_000
