@@ -115,10 +115,10 @@ def came_from(request: HttpRequest, default: str = "/") -> str:
     return path if referrer.netloc == request.get_host() and is_ours(path) else default
 
 
-def to_sign_in(request: HttpRequest) -> HttpResponse:
+def to_sign_in(request: HttpRequest, default: str = "/") -> HttpResponse:
     """The way to the sign-in page and back. A form cannot be sent again by a link, so that its page is where
     one comes back to."""
-    back = request.get_full_path() if request.method in READING else came_from(request)
+    back = request.get_full_path() if request.method in READING else came_from(request, default)
     where = f"{SIGN_IN}?{urlencode({'next': back})}"
     if request.headers.get("HX-Request"):
         response = HttpResponse(status=204)
@@ -148,12 +148,13 @@ class Deed:
 
 
 def acts(
-    name: str, *often: Limit, by: Who = "reader", reads: bool = False
+    name: str, *often: Limit, by: Who = "reader", reads: bool = False, back: str = "/"
 ) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Marks a view that changes something when it is sent a form (POST).
 
     `name` is what the audit log calls it; `often` how often one may; `by` who. `reads`: GET shows its form,
-    which the view answers itself (`by` holds for that too). Everything else is refused before the view runs.
+    which the view answers itself (`by` holds for that too). `back`: where a stranger
+    comes back to who pressed a button on a page that we are not told of. Everything else is refused before the view runs.
     """
     if not often:
         raise ValueError(f"“{name}” needs a limit")
@@ -170,7 +171,10 @@ def acts(
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if request.method not in ("POST", *(READING if reads else ())):
                 return _refused(request, reads)
-            reader = asked(request)
+            try:
+                reader = asked(request)
+            except SignInFirst:
+                return to_sign_in(request, back)
             if request.method in READING:
                 return view(request, *args, **kwargs)
             who = str(reader.pk) if reader else ""

@@ -80,7 +80,7 @@ def _save(request: HttpRequest, reader: Reader | None) -> HttpResponse:
     return _see("/searches", {"saved": "yes"})
 
 
-@access.acts("search.rename", Limit(200, HOUR))
+@access.acts("search.rename", Limit(200, HOUR), back="/searches")
 def rename(request: HttpRequest, key: int) -> HttpResponse:
     reader = access.demand_reader(request)
     if search.rename(reader, key, request.POST.get("name", "")) is None:
@@ -88,7 +88,7 @@ def rename(request: HttpRequest, key: int) -> HttpResponse:
     return _see("/searches", {})
 
 
-@access.acts("search.delete", Limit(200, HOUR))
+@access.acts("search.delete", Limit(200, HOUR), back="/searches")
 def delete(request: HttpRequest, key: int) -> HttpResponse:
     """Deleted at once, and the next page offers to save it again."""
     reader = access.demand_reader(request)
