@@ -153,8 +153,8 @@ def acts(
     """Marks a view that changes something when it is sent a form (POST).
 
     `name` is what the audit log calls it; `often` how often one may; `by` who. `reads`: GET shows its form,
-    which the view answers itself (`by` holds for that too). `back`: where a stranger comes back to who pressed
-    a button on a page that we are not told of. Everything else is refused before the view runs.
+    which the view answers itself (`by` holds for that too). `back`: where a stranger comes back to who
+    pressed a button on a page that we are not told of. Everything else is refused before the view runs.
     """
     if not often:
         raise ValueError(f"“{name}” needs a limit")
