@@ -3,6 +3,7 @@
 from broadsheet.models.author import Author, Authorship
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
+from broadsheet.models.mail import SETTLED, STATES, Bounce, Message, Outbox, Pace, Suppression
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
@@ -26,11 +27,14 @@ __all__ = [
     "REACTIONS",
     "REPORT_REASONS",
     "ROLES",
+    "SETTLED",
+    "STATES",
     "VISIBILITIES",
     "Alias",
     "Author",
     "Authorship",
     "Ban",
+    "Bounce",
     "Category",
     "Claim",
     "Collection",
@@ -42,8 +46,11 @@ __all__ = [
     "Follow",
     "Link",
     "Mark",
+    "Message",
     "Moderation",
     "Notice",
+    "Outbox",
+    "Pace",
     "Paper",
     "PaperCategory",
     "Reaction",
@@ -53,6 +60,7 @@ __all__ = [
     "SavedSearch",
     "Signal",
     "Submission",
+    "Suppression",
     "Upvote",
     "Version",
 ]

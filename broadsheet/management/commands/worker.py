@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import operations, search
+from broadsheet import mail, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 
@@ -16,6 +16,7 @@ from broadsheet.operations.working import Step
 STEPS: dict[str, Step] = {
     "index": search.index_due,
     "embed": search.embed_due,
+    "mail": mail.deliver_due,
     "backup": operations.backup_due,
 }
 
