@@ -1,14 +1,17 @@
 """The nouns: every table, its constraints and its adjectives. `from broadsheet.models import Paper`."""
 
 from broadsheet.models.author import Author, Authorship
+from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
 from broadsheet.models.mail import SETTLED, STATES, Bounce, Message, Outbox, Pace, Suppression
+from broadsheet.models.invitation import Invitation
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
 from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch, Upvote
 from broadsheet.models.run import Run
+from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
 from broadsheet.models.submission import Claim, Submission
 from broadsheet.models.talk import (
@@ -20,8 +23,10 @@ from broadsheet.models.talk import (
     Reaction,
     Report,
 )
+from broadsheet.models.tally import Tally
 
 __all__ = [
+    "CAUSES",
     "FOLLOWED",
     "MARKS",
     "REACTIONS",
@@ -33,6 +38,7 @@ __all__ = [
     "Alias",
     "Author",
     "Authorship",
+    "Ballot",
     "Ban",
     "Bounce",
     "Category",
@@ -44,6 +50,7 @@ __all__ = [
     "CommunityRules",
     "FeedKey",
     "Follow",
+    "Invitation",
     "Link",
     "Mark",
     "Message",
@@ -58,9 +65,12 @@ __all__ = [
     "Report",
     "Run",
     "SavedSearch",
+    "Session",
     "Signal",
     "Submission",
     "Suppression",
+    "Tally",
+    "Unchangeable",
     "Upvote",
     "Version",
 ]
