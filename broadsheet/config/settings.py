@@ -367,7 +367,7 @@ SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 # Where no mail can be sent no address can be verified: accounts open at once, their addresses count as
 # unverified, and several may then name the same one, so that nobody learns who else has an account.
-MAIL_IS_CONFIGURED = bool(os.environ.get("BROADSHEET_SMTP", "").strip())
+MAIL_IS_CONFIGURED = bool(MAIL_FROM and (SMTP_URL or MAIL_PROVIDER))
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = MAIL_IS_CONFIGURED
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_CONFIGURED else "none"
 ACCOUNT_PREVENT_ENUMERATION: bool | str = True if MAIL_IS_CONFIGURED else "strict"
