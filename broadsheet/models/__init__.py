@@ -20,6 +20,7 @@ from broadsheet.models.talk import (
     Comment,
     CommentVersion,
     Notice,
+    NoticeWish,
     Reaction,
     Report,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Notice",
     "Outbox",
     "Pace",
+    "NoticeWish",
     "Paper",
     "PaperCategory",
     "Reaction",

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import mail, operations, search
+from broadsheet import community, mail, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -15,6 +15,7 @@ from broadsheet.web import limits, sessions
 # What happens by itself, in this order. Each step finds what is due, does one batch of it, stamps it, and
 # says how many it did.
 STEPS: dict[str, Step] = {
+    "submissions": community.fetch_due,
     "index": search.index_due,
     "embed": search.embed_due,
     "mail": mail.deliver_due,
