@@ -9,6 +9,7 @@ from broadsheet.models.reader import ROLES, Reader
 from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch, Upvote
 from broadsheet.models.run import Run
 from broadsheet.models.signal import Signal
+from broadsheet.models.source import SourceState, Watch
 from broadsheet.models.submission import Claim, Submission
 from broadsheet.models.talk import (
     REACTIONS,
@@ -52,7 +53,9 @@ __all__ = [
     "Run",
     "SavedSearch",
     "Signal",
+    "SourceState",
     "Submission",
     "Upvote",
     "Version",
+    "Watch",
 ]

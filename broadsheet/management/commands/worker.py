@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import operations, search
+from broadsheet import catalog, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 
@@ -17,6 +17,12 @@ STEPS: dict[str, Step] = {
     "index": search.index_due,
     "embed": search.embed_due,
     "backup": operations.backup_due,
+}
+
+
+# What waits for other servers, in a loop of its own beside the above.
+ASIDE: dict[str, Step] = {
+    "fetch": catalog.fetch_due,
 }
 
 
@@ -34,4 +40,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop)
+            operations.work(STEPS, stop, aside=ASIDE)
