@@ -58,6 +58,7 @@ class Draft:
     withdrawn: bool = False
     hidden: bool = False
     upvotes: int = 0
+    upvote_weight: float = 0.0
     comments: int = 0
     outside_upvotes: int = 0
     outside_comments: int = 0

@@ -1,13 +1,16 @@
 """The nouns: every table, its constraints and its adjectives. `from broadsheet.models import Paper`."""
 
 from broadsheet.models.author import Author, Authorship
+from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
+from broadsheet.models.invitation import Invitation
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
 from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch, Upvote
 from broadsheet.models.run import Run
+from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
 from broadsheet.models.source import SourceState, Watch
 from broadsheet.models.submission import Claim, Submission
@@ -20,8 +23,10 @@ from broadsheet.models.talk import (
     Reaction,
     Report,
 )
+from broadsheet.models.tally import Tally
 
 __all__ = [
+    "CAUSES",
     "FOLLOWED",
     "MARKS",
     "REACTIONS",
@@ -31,6 +36,7 @@ __all__ = [
     "Alias",
     "Author",
     "Authorship",
+    "Ballot",
     "Ban",
     "Category",
     "Claim",
@@ -41,6 +47,7 @@ __all__ = [
     "CommunityRules",
     "FeedKey",
     "Follow",
+    "Invitation",
     "Link",
     "Mark",
     "Moderation",
@@ -52,9 +59,12 @@ __all__ = [
     "Report",
     "Run",
     "SavedSearch",
+    "Session",
     "Signal",
     "SourceState",
     "Submission",
+    "Tally",
+    "Unchangeable",
     "Upvote",
     "Version",
     "Watch",

@@ -30,7 +30,8 @@ class Paper(Standing):
     `authors` are the names as printed, in order; `Authorship` rows point from the people. `source` is
     the most authoritative source that has spoken. `announced` says that `submitted_at` was given by a
     source rather than worked out from `published_at`. `outside_*` and `stars` are the newest levels of
-    the signals of the same kind, summed over sources: they are never our readers' votes.
+    the signals of the same kind, summed over sources: they are never our readers' votes. `upvotes` counts
+    our readers' votes and `upvote_weight` adds up their weights: the one is shown, the other ranks.
 
     Set by curators: `moved_to` is a day of the daily list that overrules every source's, `locked_at` closes
     the talk, `merged_into` is the paper that this one turned out to be (it is `hidden` then).
@@ -58,6 +59,7 @@ class Paper(Standing):
     withdrawn = models.BooleanField(default=False)
     hidden = models.BooleanField(default=False)
     upvotes = models.PositiveIntegerField(default=0)
+    upvote_weight = models.FloatField(default=0.0)
     comments = models.PositiveIntegerField(default=0)
     outside_upvotes = models.PositiveIntegerField(default=0)
     outside_comments = models.PositiveIntegerField(default=0)

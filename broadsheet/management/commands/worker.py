@@ -10,12 +10,15 @@ from django.core.management.base import BaseCommand
 from broadsheet import catalog, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
+from broadsheet.web import limits, sessions
 
 # What happens by itself, in this order. Each step finds what is due, does one batch of it, stamps it, and
 # says how many it did.
 STEPS: dict[str, Step] = {
     "index": search.index_due,
     "embed": search.embed_due,
+    "limits": limits.forget_due,
+    "sessions": sessions.forget_due,
     "backup": operations.backup_due,
 }
 
