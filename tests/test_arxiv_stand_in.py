@@ -20,7 +20,7 @@ def stand_in() -> Iterator[StandIn]:
 
 
 def test_sickle_harvests_it_whole(stand_in: StandIn) -> None:
-    from sickle import Sickle
+    from sickle import Sickle  # type: ignore[import-untyped]
 
     found = list(Sickle(f"{stand_in.url}/oai").ListRecords(metadataPrefix="oai_dc"))
     assert len(found) == len({record.header.identifier for record in found}) == 60

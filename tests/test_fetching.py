@@ -199,10 +199,10 @@ def test_a_source_that_cannot_be_reached_is_tried_ever_more_rarely(settings: Set
 
 def test_tokens_without_end_are_given_up(settings: Settings) -> None:
     page = (
-        '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/">'
-        "<responseDate>2026-08-28T00:00:00Z</responseDate>"
-        "<ListRecords><resumptionToken>again</resumptionToken></ListRecords></OAI-PMH>"
-    ).encode()
+        b'<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/">'
+        b"<responseDate>2026-08-28T00:00:00Z</responseDate>"
+        b"<ListRecords><resumptionToken>again</resumptionToken></ListRecords></OAI-PMH>"
+    )
     with answering(lambda request: Reply(page)) as stranger:
         settings.ARXIV_OAI_URL, settings.LOOPBACK_PAUSE = stranger.url, 0.0
         harvest = catalog.fetch("arxiv", since(MONDAY))
