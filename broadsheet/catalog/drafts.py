@@ -188,7 +188,7 @@ def lay_words(record: PaperRecord, draft: Draft) -> None:
 def lay_dates(record: PaperRecord, draft: Draft, now: datetime) -> None:
     """When the paper stands on our daily list: the earliest day a source named, else arXiv's own calendar."""
     if record.announced_on:
-        noon = _noon(record.announced_on)
+        noon = noon_of(record.announced_on)
         # A better-believed source has spoken already: the built-in page no longer counts.
         outdated = record.source == "builtin" and draft.source != "builtin"
         if not outdated and (not draft.announced or draft.submitted_at is None or noon < draft.submitted_at):
@@ -199,7 +199,7 @@ def lay_dates(record: PaperRecord, draft: Draft, now: datetime) -> None:
         draft.submitted_at = _announced_after(draft.published_at)
     if draft.moved_to:
         # A curator has said on which day it stands.
-        draft.submitted_at, draft.announced = _noon(draft.moved_to), True
+        draft.submitted_at, draft.announced = noon_of(draft.moved_to), True
     if draft.submitted_at is None and draft.month is None:
         month = record.month or identifiers.month_of(draft.identifier)
         draft.month = month.year * 100 + month.month if month else None
@@ -244,7 +244,7 @@ def _count_of(value: float) -> int:
     return int(min(max(value, 0), 2_000_000_000))
 
 
-def _noon(day: date) -> datetime:
+def noon_of(day: date) -> datetime:
     """Noon of a day in the listing time zone: still the same day when the zone is changed by some hours."""
     return _noon_in(day, trending.listing_zone())
 
@@ -255,7 +255,7 @@ def _noon_in(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _announced_after(published_at: datetime) -> datetime:
-    return _noon(trending.announcement_day(published_at))
+    return noon_of(trending.announcement_day(published_at))
 
 
 def fill(draft: Draft, other: Draft) -> None:

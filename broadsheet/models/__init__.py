@@ -20,6 +20,7 @@ from broadsheet.models.talk import (
     Comment,
     CommentVersion,
     Notice,
+    NoticeWish,
     Reaction,
     Report,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Mark",
     "Moderation",
     "Notice",
+    "NoticeWish",
     "Paper",
     "PaperCategory",
     "Reaction",

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, operations, search
+from broadsheet import catalog, community, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -22,9 +22,9 @@ STEPS: dict[str, Step] = {
     "backup": operations.backup_due,
 }
 
-
 # What waits for other servers, in a loop of its own beside the above.
 ASIDE: dict[str, Step] = {
+    "submissions": community.fetch_due,
     "fetch": catalog.fetch_due,
 }
 
