@@ -42,6 +42,8 @@ log = logging.getLogger("broadsheet.mail")
 
 BATCH = 20
 LEASE = timedelta(minutes=5)
+# So many for each connection in one of the worker's rounds: it is asked to stop between them.
+MOST_AT_ONCE = 100
 # A copy after this many unanswered hand-overs would be one too many.
 MOST_UNCERTAIN = 3
 MOST_ATTEMPTS = 40
@@ -140,7 +142,7 @@ def deliver_due() -> int:
     were. Raises MailTrouble."""
     if not setup.is_set_up() or not Message.objects.waiting().exists():
         return 0
-    return deliver(connections=settings.MAIL_CONNECTIONS).taken
+    return deliver(connections=settings.MAIL_CONNECTIONS, most=MOST_AT_ONCE).taken
 
 
 def recover() -> int:

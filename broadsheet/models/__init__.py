@@ -13,6 +13,7 @@ from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch
 from broadsheet.models.run import Run
 from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
+from broadsheet.models.source import SourceState, Watch
 from broadsheet.models.submission import Claim, Submission
 from broadsheet.models.talk import (
     REACTIONS,
@@ -69,10 +70,12 @@ __all__ = [
     "SavedSearch",
     "Session",
     "Signal",
+    "SourceState",
     "Submission",
     "Suppression",
     "Tally",
     "Unchangeable",
     "Upvote",
     "Version",
+    "Watch",
 ]
