@@ -15,5 +15,7 @@ KEPT = {"BROADSHEET_REQUIRE", "BROADSHEET_DATA", "BROADSHEET_CHROMIUM"}
 
 for _name in [name for name in os.environ if name.startswith("BROADSHEET_") and name not in KEPT]:
     del os.environ[_name]
+# What follows the network by itself would ask it from every test that starts a worker.
+os.environ["BROADSHEET_SOURCES"] = "none"
 os.environ["BROADSHEET_HOME"] = tempfile.mkdtemp(prefix="broadsheet-tests-")
 atexit.register(shutil.rmtree, os.environ["BROADSHEET_HOME"], ignore_errors=True)

@@ -43,7 +43,9 @@ def test_the_reserved_places_are_published_as_they_are() -> None:
     assert "every\ntenth place" in RANKING
 
 
-@pytest.mark.parametrize("name", ["why", "house", "operate", "api", "mail", "ranking", "benchmarks"])
+@pytest.mark.parametrize(
+    "name", ["why", "house", "operate", "api", "mail", "ranking", "benchmarks", "sources"]
+)
 def test_every_document_that_the_readme_promises_is_there(name: str) -> None:
     assert (PROJECT / "docs" / f"{name}.md").stat().st_size > 100
 

@@ -114,13 +114,13 @@ def test_a_reader_saves_a_search_names_it_renames_it_and_deletes_it(signed_in: C
 def test_whoever_has_not_signed_in_is_sent_to_do_so_and_comes_back(client: Client) -> None:
     page = get(client, "/search?q=newspapers&year=2025")
     link = urlsplit(page.links()["Sign in to save it"])
-    assert link.path == "/account/login"
+    assert link.path == "/account/sign-in"
     assert parse_qs(link.query)["next"] == ["/search?q=newspapers&year=2025"]
     assert not page.all("form", class_="keep")
     for answer in (client.get("/searches"), client.post("/searches/1"), client.post("/searches/1/delete")):
-        assert answer.headers["Location"] == "/account/login?next=%2Fsearches"
+        assert answer.headers["Location"] == "/account/sign-in?next=%2Fsearches"
     sent = client.post("/searches", {"q": "looms"})
-    assert sent.headers["Location"] == "/account/login?next=%2Fsearch%3Fq%3Dlooms"
+    assert sent.headers["Location"] == "/account/sign-in?next=%2Fsearch%3Fq%3Dlooms"
     assert not SavedSearch.objects.exists()
 
 

@@ -131,6 +131,32 @@ def test_rescoring_mends_categories_too() -> None:
     assert set(PaperCategory.objects.values_list("score", flat=True)) == {Paper.objects.get().score}
 
 
+def test_one_vote_moves_a_paper_everywhere_at_once() -> None:
+    papers(3)
+    last = Paper.objects.order_by("pk").last()
+    assert last is not None
+    Paper.objects.filter(pk=last.pk).update(upvotes=2)
+    moved = trending.restand(last.pk)
+    assert moved is not None and moved.voted
+    for filters in (Filters(), Filters("cs.CL"), Filters("cs")):
+        assert trending.listing(DAY, filters).papers[0].pk == last.pk
+        assert trending.listing(trending.TRENDING, filters).papers[0].pk == last.pk
+    assert trending.rescore() == 0
+
+
+def test_a_vote_costs_the_same_queries_whatever_the_house_holds(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    crowd(20, 20)
+    one = Paper.objects.order_by("pk")[30]
+    Paper.objects.filter(pk=one.pk).update(upvotes=1)
+    with django_assert_max_num_queries(5):
+        trending.restand(one.pk)
+    with django_assert_max_num_queries(1):
+        trending.restand(one.pk)
+    assert trending.restand(10**9) is None
+
+
 # Reserved places
 
 

@@ -24,6 +24,7 @@ from broadsheet.catalog.drafts import (
     title_key,
     words_differ,
 )
+from broadsheet.catalog.people import move_people, shown_comments
 from broadsheet.models import (
     Alias,
     Author,
@@ -33,6 +34,7 @@ from broadsheet.models import (
     Paper,
     PaperCategory,
     Signal,
+    Upvote,
     Version,
     bulk,
 )
@@ -202,9 +204,12 @@ class Batch:
         keep, *others = sorted(
             hits, key=lambda work: (work.pk is None, _rank(work.draft.identifier), work.pk or 0)
         )
+        self._unhide_merged(hits, keep)
         for other in others:
             if other.pk is not None and keep.pk is not None:
                 _move_rows(other.pk, keep.pk)
+                keep.draft.upvotes = Upvote.objects.filter(paper_id=keep.pk).count()
+                keep.draft.comments = shown_comments(keep.pk)
             keep.aliases.add(other.draft.identifier)
             keep.aliases |= other.aliases
             for key in ("links", "versions", "signals", "new_versions", "new_signals"):
@@ -221,6 +226,13 @@ class Batch:
             self._load_signals([keep.pk])
         level_signals(keep)
         return keep
+
+    def _unhide_merged(self, hits: list[Work], keep: Work) -> None:
+        """A paper that a curator had merged into another was hidden for that reason alone, which is gone."""
+        merged = Paper.objects.filter(pk__in=[work.pk for work in hits if work.pk], merged_into__isnull=False)
+        for pk in set(merged.values_list("pk", flat=True)):
+            self.by_pk[pk].draft.hidden = False
+        Paper.objects.filter(pk__in=[keep.pk] if keep.pk else []).update(merged_into=None)
 
     # Laying a record over a draft
 
@@ -241,7 +253,7 @@ class Batch:
             if work.versions.get(version.number, False) != version.submitted_at:
                 work.versions[version.number] = work.new_versions[version.number] = version.submitted_at
         if record.signals:
-            lay_signals(record.source, record.signals, work)
+            lay_signals(record.source, record.signals, work, record.current)
         if before is None:
             return True
         now_has = (len(work.aliases), len(work.new_links), len(work.new_versions), len(work.new_signals))
@@ -364,6 +376,8 @@ def _move_rows(old: int, new: int) -> None:
         ignore=True,
     )
     Alias.objects.filter(paper_id=old).update(paper_id=new)
+    Paper.objects.filter(merged_into=old).update(merged_into=new)
+    move_people(old, new)
     Paper.objects.filter(pk=old).delete()
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from django.db import transaction
 
 from broadsheet.catalog.batch import Batch, Taken
+from broadsheet.catalog.people import said_of
 from broadsheet.models import Alias, Authorship, Link, Paper, PaperCategory, Signal, Version, bulk
 from broadsheet.sources import PaperRecord
 from broadsheet.sources.builtin import BuiltinSource
@@ -42,10 +43,14 @@ def take_in_builtin() -> int:
 
 
 def retire_builtin() -> int:
-    """Takes the built-in papers that no other source confirmed out again, once real papers are here."""
+    """Takes the built-in papers that no other source confirmed out again, once real papers are here.
+
+    Those that readers voted on, talked about or keep stay.
+    """
     if not Paper.objects.exclude(source="builtin").exists():
         return 0
-    left = list(Paper.objects.filter(source="builtin").values_list("pk", flat=True))
+    builtin = Paper.objects.filter(source="builtin")
+    left = list(builtin.exclude(pk__in=said_of(builtin).values("pk")).values_list("pk", flat=True))
     for model in (Authorship, PaperCategory, Link, Version, Signal, Alias):
         model.objects.filter(paper_id__in=left).delete()
     Paper.objects.filter(pk__in=left).delete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -43,6 +44,34 @@ def _share(name: str, default: float) -> float:
     if not 0 <= found <= 1:
         raise ImproperlyConfigured(f"{name}={value!r} must be a number from 0 to 1, such as 0.25.")
     return found
+
+
+def _seconds(name: str, most: float) -> float | None:
+    """A time in seconds, None if the setting is empty."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= most:
+        raise ImproperlyConfigured(f"{name}={value!r} must be a number of seconds from 0 to {most:g}.")
+    return found
+
+
+def _web_address(name: str, default: str) -> str:
+    """An http or https address without a slash at its end."""
+    value = (os.environ.get(name, "").strip() or default).rstrip("/")
+    if value and not re.fullmatch(r"https?://[^\s/@?#]+(?:/[^\s?#]*)?", value):
+        raise ImproperlyConfigured(f"{name}={value!r} must be a web address such as https://example.org/oai.")
+    return value
+
+
+def _words(name: str, default: str = "") -> list[str]:
+    """Words with spaces or commas between; the word `none` alone stands for none at all."""
+    found = (os.environ.get(name, "").strip() or default).replace(",", " ").split()
+    return [] if found == ["none"] else list(dict.fromkeys(found))
 
 
 def _home() -> Path:
@@ -142,6 +171,57 @@ EMBED_KEY = os.environ.get("BROADSHEET_EMBED_KEY", "")
 EMBED_SHARE = _share("BROADSHEET_EMBED_SHARE", 0.25)
 EMBED_THREADS = 1
 
+# --- accounts --------------------------------------------------------------------------------------------
+
+SIGN_UP_IS_OPEN = _flag("BROADSHEET_SIGN_UP", default=True)
+# How many of our own proxies stand before the server: what X-Forwarded-For is believed by.
+PROXIES = _number("BROADSHEET_PROXIES", 1 if _flag("BROADSHEET_BEHIND_PROXY") else 0, 0, 5)
+
+
+def _client(name: str) -> dict[str, str] | None:
+    """The id and secret by which another site knows this server, `ID:SECRET`, or None where it knows none."""
+    value = os.environ.get(name, "").strip()
+    client, _, secret = value.partition(":")
+    if value and not (client and secret):
+        raise ImproperlyConfigured(f"{name} must be the client id and its secret with a colon between them.")
+    return {"client_id": client, "secret": secret, "key": ""} if value else None
+
+
+# Other sites whose accounts may sign in here, each once its keys are given.
+_CLIENTS = {
+    "github": _client("BROADSHEET_GITHUB"),
+    "google": _client("BROADSHEET_GOOGLE"),
+    "orcid": _client("BROADSHEET_ORCID"),
+    "huggingface": _client("BROADSHEET_HUGGINGFACE"),
+}
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    name: {"APPS": [client]} for name, client in _CLIENTS.items() if client and name != "huggingface"
+}
+if _hugging_face := _CLIENTS["huggingface"]:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "APPS": [
+            {
+                **_hugging_face,
+                "provider_id": "huggingface",
+                "name": "Hugging Face",
+                "settings": {"server_url": "https://huggingface.co"},
+            }
+        ]
+    }
+
+# Where papers and signals come from by themselves (docs/sources.md): which sources are followed, what part of
+# arXiv, how often each is asked (minutes), how many past days are read again each time, and their addresses.
+SOURCES = _words("BROADSHEET_SOURCES", "arxiv arxiv-rss huggingface")
+SOURCE_RHYTHM = _words("BROADSHEET_SOURCE_RHYTHM")
+SOURCE_DAYS = _number("BROADSHEET_SOURCE_DAYS", 3, 1, 30)
+SOURCE_FIRST_DAYS = _number("BROADSHEET_SOURCE_FIRST_DAYS", 7, 1, 366)
+SOURCE_CONTACT = os.environ.get("BROADSHEET_SOURCE_CONTACT", "").strip()
+LOOPBACK_PAUSE = _seconds("BROADSHEET_LOOPBACK_PAUSE", 60)
+ARXIV_SETS = _words("BROADSHEET_ARXIV_SETS")
+ARXIV_OAI_URL = _web_address("BROADSHEET_ARXIV_OAI_URL", "https://oaipmh.arxiv.org/oai")
+ARXIV_RSS_URL = _web_address("BROADSHEET_ARXIV_RSS_URL", "https://rss.arxiv.org/rss")
+ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
+
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -150,6 +230,16 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "broadsheet",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.orcid",
+    "allauth.socialaccount.providers.openid_connect",
+    "django.contrib.humanize",
+    "django.contrib.admin",
 ]
 
 MIDDLEWARE = [
@@ -162,31 +252,93 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "broadsheet.web.sessions.ReaderMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "broadsheet.config.urls"
 WSGI_APPLICATION = "broadsheet.config.wsgi.application"
 APPEND_SLASH = False
 
+# Ours first: they stand in the place of those that come with the libraries.
+_LOADERS = ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"]
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [PACKAGE / "templates"],
         "OPTIONS": {
-            "context_processors": ["broadsheet.web.context.site"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "broadsheet.web.context.site",
+            ],
             "builtins": ["broadsheet.web.tags"],
             "loaders": [
-                ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
+                ("django.template.loaders.cached.Loader", _LOADERS),
             ],
         },
     }
 ]
 
 AUTH_USER_MODEL = "broadsheet.Reader"
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {"user_attributes": ("username", "email", "name")}),
+        ("MinimumLengthValidator", {"min_length": 10}),
+        ("CommonPasswordValidator", {}),
+    )
+]
+SESSION_ENGINE = "broadsheet.web.sessions"
+# The prefix makes browsers refuse such a cookie from any other host or without encryption.
+_PREFIX = "__Host-" if PUBLIC_URL.startswith("https://") else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_PREFIX}session", f"{_PREFIX}csrf"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+LOGIN_URL = "/account/sign-in"
+LOGIN_REDIRECT_URL = "/papers"
+
+ACCOUNT_ADAPTER = "broadsheet.web.joining.Adapter"
+SOCIALACCOUNT_ADAPTER = "broadsheet.web.joining.ElsewhereAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_HONEYPOT_FIELD = "website"
+ACCOUNT_USERNAME_BLACKLIST = [
+    "admin",
+    "administrator",
+    "anonymous",
+    "broadsheet",
+    "moderator",
+    "root",
+    "system",
+]
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/papers"
+# Codes instead of links: nothing in a mail that opens an account by being followed.
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+# Our own limits count in the database, for all processes together (web/limits.py).
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+MFA_SUPPORTED_TYPES = ["webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PUBLIC_URL.startswith("https://")
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+# Where no mail can be sent no address can be verified: accounts open at once, their addresses count as
+# unverified, and several may then name the same one, so that nobody learns who else has an account.
+MAIL_IS_CONFIGURED = bool(os.environ.get("BROADSHEET_SMTP", "").strip())
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = MAIL_IS_CONFIGURED
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_CONFIGURED else "none"
+ACCOUNT_PREVENT_ENUMERATION: bool | str = True if MAIL_IS_CONFIGURED else "strict"
+ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_IS_CONFIGURED
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 # Argon2 first (RFC 9106); the tests, which make many readers, use a quick one.

@@ -10,8 +10,10 @@ from broadsheet.web import (
     errors,
     guide,
     health,
+    joining,
     listings,
     papers,
+    readers,
     saved,
     searching,
     several,
@@ -93,7 +95,15 @@ _SEARCH = [
     path("similar/<path:spelling>", papers.similar),
 ]
 
+# Accounts: our own pages, then django-allauth's at addresses of ours.
+_ACCOUNT = [
+    path("account", readers.account),
+    path("account/sessions/end", readers.end_sessions),
+    *joining.addresses(),
+]
+
 urlpatterns = [
+    *_ACCOUNT,
     path("", listings.newest),
     *_listings(),
     path("papers/<path:spelling>", papers.paper),

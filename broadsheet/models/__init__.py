@@ -1,30 +1,73 @@
 """The nouns: every table, its constraints and its adjectives. `from broadsheet.models import Paper`."""
 
 from broadsheet.models.author import Author, Authorship
+from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
+from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
+from broadsheet.models.invitation import Invitation
+from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
 from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch, Upvote
 from broadsheet.models.run import Run
+from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
+from broadsheet.models.source import SourceState, Watch
+from broadsheet.models.submission import Claim, Submission
+from broadsheet.models.talk import (
+    REACTIONS,
+    REPORT_REASONS,
+    Comment,
+    CommentVersion,
+    Notice,
+    NoticeWish,
+    Reaction,
+    Report,
+)
+from broadsheet.models.tally import Tally
 
 __all__ = [
+    "CAUSES",
     "FOLLOWED",
     "MARKS",
+    "REACTIONS",
+    "REPORT_REASONS",
     "ROLES",
+    "VISIBILITIES",
     "Alias",
     "Author",
     "Authorship",
+    "Ballot",
+    "Ban",
     "Category",
+    "Claim",
+    "Collection",
+    "CollectionItem",
+    "Comment",
+    "CommentVersion",
+    "CommunityRules",
+    "FeedKey",
     "Follow",
+    "Invitation",
     "Link",
     "Mark",
+    "Moderation",
+    "Notice",
+    "NoticeWish",
     "Paper",
     "PaperCategory",
+    "Reaction",
     "Reader",
+    "Report",
     "Run",
     "SavedSearch",
+    "Session",
     "Signal",
+    "SourceState",
+    "Submission",
+    "Tally",
+    "Unchangeable",
     "Upvote",
     "Version",
+    "Watch",
 ]

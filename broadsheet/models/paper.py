@@ -30,7 +30,11 @@ class Paper(Standing):
     `authors` are the names as printed, in order; `Authorship` rows point from the people. `source` is
     the most authoritative source that has spoken. `announced` says that `submitted_at` was given by a
     source rather than worked out from `published_at`. `outside_*` and `stars` are the newest levels of
-    the signals of the same kind, summed over sources: they are never our readers' votes.
+    the signals of the same kind, summed over sources: they are never our readers' votes. `upvotes` counts
+    our readers' votes and `upvote_weight` adds up their weights: the one is shown, the other ranks.
+
+    Set by curators: `moved_to` is a day of the daily list that overrules every source's, `locked_at` closes
+    the talk, `merged_into` is the paper that this one turned out to be (it is `hidden` then).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -55,10 +59,16 @@ class Paper(Standing):
     withdrawn = models.BooleanField(default=False)
     hidden = models.BooleanField(default=False)
     upvotes = models.PositiveIntegerField(default=0)
+    upvote_weight = models.FloatField(default=0.0)
     comments = models.PositiveIntegerField(default=0)
     outside_upvotes = models.PositiveIntegerField(default=0)
     outside_comments = models.PositiveIntegerField(default=0)
     stars = models.PositiveIntegerField(null=True, blank=True)
+    moved_to = models.DateField(null=True, blank=True)
+    locked_at = models.DateTimeField(null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="merged"
+    )
 
     objects = PaperQuerySet.as_manager()
 
@@ -81,6 +91,11 @@ class Paper(Standing):
             ),
             models.Index(fields=["-score", "id"], name="paper_code_score", condition=models.Q(has_code=True)),
             models.Index(fields=["-hotness", "id"], name="paper_models", condition=models.Q(has_models=True)),
+            models.Index(
+                fields=["organization", "-id"],
+                name="paper_organization",
+                condition=~models.Q(organization=""),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ class Reader(AbstractBaseUser, PermissionsMixin):
     """A person with an account. `username` is the public name in addresses and mentions; `name` is shown.
 
     `role`: a reader reads, votes, talks and submits; a curator also moderates; an operator also runs the
-    back office.
+    back office. `show_*`: what of theirs other readers may see listed on their page.
     """
 
     username = models.CharField(
@@ -46,6 +46,10 @@ class Reader(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(blank=True)
     name = models.CharField(max_length=80, blank=True)
     role = models.CharField(max_length=16, default="reader", choices=[(role, role) for role in ROLES])
+    about = models.CharField(max_length=500, blank=True)
+    show_votes = models.BooleanField(default=True)
+    show_comments = models.BooleanField(default=True)
+    show_collections = models.BooleanField(default=True)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
 

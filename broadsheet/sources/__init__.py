@@ -6,7 +6,7 @@ no other room ever meets them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Protocol
@@ -54,7 +54,8 @@ class PaperRecord:
     `published_at` is the moment of the first version. When only its month is known, it is None and
     `month` says the first day of that month. `announced_on` is the day on which the source put the
     paper on its list and `place` its rank (from 1) on that day's list. `revised_at` is the moment of the
-    source's newest version, None if unknown.
+    source's newest version, None if unknown. `current`: the source said all this just now, so that it
+    corrects what the same source said before even where no new version came.
     """
 
     source: str
@@ -76,6 +77,15 @@ class PaperRecord:
     links: tuple[LinkRecord, ...] = ()
     versions: tuple[VersionRecord, ...] = ()
     signals: tuple[SignalRecord, ...] = ()
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A paper that its source has taken away. `identifier` is canonical."""
+
+    source: str
+    identifier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,14 @@ class SourceError(Exception):
     """A source cannot be read at all. The message is a sentence that says what to do."""
 
 
+class Unavailable(SourceError):
+    """A source cannot be had now, and later it may. `wait`: seconds it asked for, 0 if it did not say."""
+
+    def __init__(self, says: str, wait: float = 0.0) -> None:
+        super().__init__(says)
+        self.wait = wait
+
+
 class Source(Protocol):
     """The door for everything that brings papers.
 
@@ -105,3 +123,42 @@ class Source(Protocol):
     name: str
 
     def fetch(self, since: datetime | None = None) -> Iterator[PaperRecord | Reject]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted of a live source: a `part` of it (a set of arXiv's, a feed's address; empty: all), and
+    what changed there from the day `since` to the day `until`, both included. None: as the source sees it."""
+
+    part: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a live source. `cursor` asks for the next one and is empty after the last.
+
+    `upto` is the source's own day up to which everything has been told, as far as it has said; `total` how
+    many there will be in all, None where it does not say. `at` says for people where this page is.
+    """
+
+    items: Sequence[PaperRecord | Gone | Reject]
+    cursor: str = ""
+    upto: date | None = None
+    total: int | None = None
+    at: str = ""
+
+
+class LiveSource(Protocol):
+    """The door for everything that is asked over the network, a page at a time.
+
+    `name` as for a `Source`. `page(wish, cursor)` asks for the first page (`cursor` empty) or the one after
+    that which gave the cursor. All that must be remembered is in the cursor, so that another process goes on
+    where one was killed. A page may be asked for again, and a paper may come twice. It raises `SourceError`
+    with a sentence, `Unavailable` where trying again later is of use.
+    """
+
+    name: str
+
+    def page(self, wish: Wish, cursor: str = "") -> Page: ...

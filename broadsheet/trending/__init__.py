@@ -21,7 +21,7 @@ from broadsheet.trending.listings import (
 )
 from broadsheet.trending.reasons import Reason, reasons
 from broadsheet.trending.signals import Series, growth
-from broadsheet.trending.standing import rescore, stand
+from broadsheet.trending.standing import rescore, restand, stand
 from broadsheet.trending.windows import (
     ALL_TIME,
     TRENDING,
@@ -64,6 +64,7 @@ __all__ = [
     "parse",
     "reasons",
     "rescore",
+    "restand",
     "stand",
     "today",
     "week_window",

@@ -77,6 +77,29 @@ _READ = (
 )
 
 
+def restand(paper: Paper | int) -> Paper | None:
+    """Works out one paper's standing again and writes it, on its category rows too: after a vote, a comment
+    or a signal. Returns the paper as it stands now; None when there is no such paper.
+
+    A key is read anew, so the caller needs nothing but the number. A Paper is taken as it is in memory: its
+    counts must be the ones that were just counted, under a lock on its row or in the same transaction. Two
+    statements and, where anything changed, two more; the caller's transaction holds them together.
+    """
+    if isinstance(paper, int):
+        found = Paper.objects.filter(pk=paper).only("pk", *_READ).first()
+        if found is None:
+            return None
+        paper = found
+    before = [getattr(paper, name) for name in _STANDING]
+    stand(paper)
+    standing = {name: getattr(paper, name) for name in _STANDING}
+    if before != list(standing.values()):
+        with transaction.atomic():
+            Paper.objects.filter(pk=paper.pk).update(**standing)
+            PaperCategory.objects.filter(paper_id=paper.pk).update(**standing)
+    return paper
+
+
 def rescore(keys: Sequence[int] | None = None, batch: int = 2000) -> int:
     """Works out every paper's standing again (or that of `keys`), writes what differs, returns how many."""
     changed = 0

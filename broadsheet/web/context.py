@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from broadsheet import trending
+from broadsheet.web import access, joining
 from broadsheet.web.preferences import look
 
 # The pages named in the navigation, in order. Only what exists stands here.
@@ -27,7 +29,18 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "look": look(request),
         "places": [(path, word, path == _place(request.path)) for path, word in PLACES],
         "today": trending.today(),
+        "reader": access.reader_of(request),
+        "sign_in": _sign_in(request),
+        "mail_works": settings.MAIL_IS_CONFIGURED,
+        "elsewhere": joining.providers(),
     }
+
+
+def _sign_in(request: HttpRequest) -> str:
+    """The way to the sign-in page and back here."""
+    if request.path.startswith("/account/") or request.method not in access.READING:
+        return access.SIGN_IN
+    return f"{access.SIGN_IN}?{urlencode({'next': request.get_full_path()})}"
 
 
 def _place(path: str) -> str:

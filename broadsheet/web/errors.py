@@ -19,8 +19,10 @@ HEADINGS = {
     404: "Not here",
     405: "Not this way",
     406: "Not in that form",
+    409: "That cannot be done now",
     410: "No longer here",
     414: "That address is too long",
+    429: "Too much at once",
     500: "Something broke",
 }
 UNREADABLE = "The address holds something that we cannot read. Check it for stray characters."
@@ -41,7 +43,10 @@ def answer(
 ) -> HttpResponse:
     """A refusal with a sentence for the reader and `ways` on: (address, words) of what may help."""
     path = request.path.lower()
-    if path.endswith(".json") or _prefers_json(request):
+    if request.headers.get("HX-Request"):
+        # Shown by our script beside the button; without it htmx would show nothing.
+        content, kind = sentence + "\n", "text/plain; charset=utf-8"
+    elif path.endswith(".json") or _prefers_json(request):
         content, kind = _json(status, sentence), "application/problem+json"
     elif path.endswith(XML) or path == "/unapi":
         content, kind = _xml(status, sentence), "application/problem+xml; charset=utf-8"

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import is_valid_path
 from django.utils.cache import patch_vary_headers
 
-from broadsheet import trending
-from broadsheet.web import errors
+from broadsheet import community, trending
+from broadsheet.web import access, errors, limits
 from broadsheet.web.preferences import COOKIE
 
 LONGEST_PATH = 2_000
@@ -38,6 +38,8 @@ PERMISSIONS_POLICY = (
     "microphone=(), payment=(), usb=()"
 )
 PUBLIC = "public, max-age=60"
+# What somebody sees who is signed in is nobody else's, not even the next user's of the same browser.
+OWN = "private, no-store"
 # A page made to one reader's choices must not come out of somebody else's cache.
 PERSONAL = "private, max-age=0"
 NEVER = "no-store"
@@ -105,6 +107,17 @@ class PolicyMiddleware:
         return protect(request, response)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, access.SignInFirst):
+            return access.to_sign_in(request)
+        if isinstance(exception, limits.TooMany):
+            response = errors.answer(request, 429, str(exception))
+            response.headers["Retry-After"] = str(exception.wait)
+            return response
+        if isinstance(exception, community.Refused):
+            answer = errors.answer(request, exception.status, str(exception))
+            if exception.retry_after:
+                answer.headers["Retry-After"] = str(exception.retry_after)
+            return answer
         for kind, status in REFUSALS:
             if isinstance(exception, kind):
                 return errors.answer(request, status, str(exception))
@@ -118,6 +131,9 @@ def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("X-Frame-Options", "DENY")
+    if access.has_session(request) and not headers.get("Cache-Control", "").startswith("public"):
+        headers["Cache-Control"] = OWN
+        patch_vary_headers(response, ("Cookie",))
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = _freshness(request, response)
         if headers.get("Content-Type", "").startswith("text/html"):

@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_POST
 
 from broadsheet import search
 from broadsheet.models import Reader, SavedSearch
-from broadsheet.web import links
-from broadsheet.web.searching import SIGN_IN, Asked, reader_of
+from broadsheet.web import access, links
+from broadsheet.web.access import reader_of
+from broadsheet.web.limits import HOUR, Limit
+from broadsheet.web.searching import Asked
 
 NOT_YOURS: Final = "You keep no such search. It may have been deleted in another window."
 
@@ -45,10 +46,10 @@ class Row:
 
 
 def to_sign_in(back: str) -> HttpResponse:
-    return _see(SIGN_IN, {"next": back})
+    return _see(access.SIGN_IN, {"next": back})
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@access.acts("search.save", Limit(200, HOUR), Limit(1000, HOUR, "address"), by="anyone", reads=True)
 def searches(request: HttpRequest) -> HttpResponse:
     """The list; with POST, one more in it."""
     reader = reader_of(request)
@@ -79,20 +80,18 @@ def _save(request: HttpRequest, reader: Reader | None) -> HttpResponse:
     return _see("/searches", {"saved": "yes"})
 
 
-@require_POST
+@access.acts("search.rename", Limit(200, HOUR), back="/searches")
 def rename(request: HttpRequest, key: int) -> HttpResponse:
-    if (reader := reader_of(request)) is None:
-        return to_sign_in("/searches")
+    reader = access.demand_reader(request)
     if search.rename(reader, key, request.POST.get("name", "")) is None:
         raise Http404(NOT_YOURS)
     return _see("/searches", {})
 
 
-@require_POST
+@access.acts("search.delete", Limit(200, HOUR), back="/searches")
 def delete(request: HttpRequest, key: int) -> HttpResponse:
     """Deleted at once, and the next page offers to save it again."""
-    if (reader := reader_of(request)) is None:
-        return to_sign_in("/searches")
+    reader = access.demand_reader(request)
     gone = search.forget(reader, key)
     if gone is None:
         raise Http404(NOT_YOURS)

@@ -22,6 +22,7 @@ from broadsheet.search import Found, Narrowing, Sort
 from broadsheet.search.filters import canonical_code
 from broadsheet.trending import Filters, PageOutOfRange
 from broadsheet.web import authors, cards, links, papers
+from broadsheet.web.access import SIGN_IN, reader_of
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.pager import Pager
@@ -35,7 +36,6 @@ SORT_WORDS: Final[dict[Sort, str]] = {
 }
 HAS_WORDS: Final = {"code": "With code", "models": "With models"}
 FACETS_SHOWN: Final = 12
-SIGN_IN: Final = "/account/login"
 
 EVERY: Final = Filters()
 
@@ -148,11 +148,6 @@ class Keep:
     query: str
     saved: bool
     sign_in: str
-
-
-def reader_of(request: HttpRequest) -> Reader | None:
-    """Who asks; None for somebody who has not signed in."""
-    return request.user if isinstance(request.user, Reader) else None
 
 
 def _keep(request: HttpRequest, asked: Asked) -> Keep:

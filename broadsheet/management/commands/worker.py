@@ -7,16 +7,25 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import operations, search
+from broadsheet import catalog, community, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
+from broadsheet.web import limits, sessions
 
 # What happens by itself, in this order. Each step finds what is due, does one batch of it, stamps it, and
 # says how many it did.
 STEPS: dict[str, Step] = {
     "index": search.index_due,
     "embed": search.embed_due,
+    "limits": limits.forget_due,
+    "sessions": sessions.forget_due,
     "backup": operations.backup_due,
+}
+
+# What waits for other servers, in a loop of its own beside the above.
+ASIDE: dict[str, Step] = {
+    "submissions": community.fetch_due,
+    "fetch": catalog.fetch_due,
 }
 
 
@@ -34,4 +43,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop)
+            operations.work(STEPS, stop, aside=ASIDE)

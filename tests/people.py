@@ -1,0 +1,30 @@
+"""The people of the tests: Alice owns, Bob helps, Charlie must not, Dora keeps order, Olga runs it all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.test import Client
+
+from broadsheet.models import Reader
+
+PASSWORD = "a long walk through Ghent"
+OLD = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def reader(name: str = "alice", **changes: Any) -> Reader:
+    """An account that is old enough to count in full, unless told otherwise."""
+    told: dict[str, Any] = {"joined_at": OLD, "email": f"{name}@example.org"} | changes
+    return Reader.objects.create_user(name, password=told.pop("password", PASSWORD), **told)
+
+
+def young(name: str, days: float = 0.0, **changes: Any) -> Reader:
+    return reader(name, joined_at=datetime.now(UTC) - timedelta(days=days), **changes)
+
+
+def signed_in(who: Reader, **client: Any) -> Client:
+    """A browser in which somebody is signed in."""
+    browser = Client(**client)
+    browser.force_login(who)
+    return browser
