@@ -43,8 +43,8 @@ def work(
     was due.
 
     The steps `aside` wait for other servers: each group has a loop of its own in a thread, so that nothing
-    waits for them. At the end they are given a moment and then left where they are; what they had not written down
-    is done again by the next worker.
+    waits for them. At the end they are given a moment and then left where they are; what they had not written
+    down is done again by the next worker.
     """
     turns = [_Turn(name, step) for name, step in steps.items()]
     ended = threading.Event()
