@@ -14,7 +14,17 @@ from broadsheet import identifiers, trending
 from broadsheet.sources import PaperRecord, SignalRecord
 
 # Who is believed when two sources differ. Larger wins; a source that is not named counts as a bibliography.
-AUTHORITY = {"builtin": 0, "bibtex": 1, "ris": 1, "csl": 1, "huggingface": 2, "arxiv": 3}
+AUTHORITY = {
+    "builtin": 0,
+    "bibtex": 1,
+    "ris": 1,
+    "csl": 1,
+    "huggingface": 2,
+    "openreview": 3,
+    "biorxiv": 3,
+    "medrxiv": 3,
+    "arxiv": 4,
+}
 
 # A person's own file is corrected by hand and imported again: its newest word stands.
 OWN_FILES = frozenset({"bibtex", "ris", "csl"})
@@ -143,7 +153,13 @@ def lay_words(record: PaperRecord, draft: Draft) -> None:
     newer = record.revised_at is not None and (
         draft.revised_at is None or record.revised_at > draft.revised_at
     )
-    believed = theirs > ours or (theirs == ours and (newer or record.source in OWN_FILES))
+    older = (
+        record.revised_at is not None
+        and draft.revised_at is not None
+        and (record.revised_at < draft.revised_at)
+    )
+    corrects = record.current and not older
+    believed = theirs > ours or (theirs == ours and (newer or corrects or record.source in OWN_FILES))
     fuller = (
         theirs == ours
         and len(record.abstract) > len(draft.abstract)
@@ -162,7 +178,7 @@ def lay_words(record: PaperRecord, draft: Draft) -> None:
     if newer:
         draft.revised_at = record.revised_at
     if believed or theirs == ours:
-        draft.withdrawn = record.withdrawn or (draft.withdrawn and not newer)
+        draft.withdrawn = record.withdrawn or (draft.withdrawn and not newer and not corrects)
     if theirs > ours:
         if draft.source == "builtin":
             draft.submitted_at, draft.announced, draft.place = None, False, None
@@ -172,7 +188,7 @@ def lay_words(record: PaperRecord, draft: Draft) -> None:
 def lay_dates(record: PaperRecord, draft: Draft, now: datetime) -> None:
     """When the paper stands on our daily list: the earliest day a source named, else arXiv's own calendar."""
     if record.announced_on:
-        noon = _noon(record.announced_on)
+        noon = noon_of(record.announced_on)
         # A better-believed source has spoken already: the built-in page no longer counts.
         outdated = record.source == "builtin" and draft.source != "builtin"
         if not outdated and (not draft.announced or draft.submitted_at is None or noon < draft.submitted_at):
@@ -183,20 +199,30 @@ def lay_dates(record: PaperRecord, draft: Draft, now: datetime) -> None:
         draft.submitted_at = _announced_after(draft.published_at)
     if draft.moved_to:
         # A curator has said on which day it stands.
-        draft.submitted_at, draft.announced = _noon(draft.moved_to), True
+        draft.submitted_at, draft.announced = noon_of(draft.moved_to), True
     if draft.submitted_at is None and draft.month is None:
         month = record.month or identifiers.month_of(draft.identifier)
         draft.month = month.year * 100 + month.month if month else None
 
 
-def lay_signals(source: str, signals: Sequence[SignalRecord], work: Work) -> None:
+def lay_signals(
+    source: str, signals: Sequence[SignalRecord], work: Work, changes_alone: bool = False
+) -> None:
+    """Adds to the log what is new; `changes_alone` leaves out a level that is what it was when last seen."""
     known = len(work.new_signals)
     for signal in signals:
         key = (source, signal.kind, signal.seen_at)
+        if changes_alone and _newest_level(source, signal.kind, work) == signal.value:
+            continue
         if key not in work.signals:
             work.signals[key] = work.new_signals[key] = signal.value
     if len(work.new_signals) > known:
         level_signals(work)
+
+
+def _newest_level(source: str, kind: str, work: Work) -> float | None:
+    seen = [key for key in work.signals if key[:2] == (source, kind)]
+    return work.signals[max(seen, key=lambda key: key[2])] if seen else None
 
 
 def level_signals(work: Work) -> None:
@@ -218,7 +244,7 @@ def _count_of(value: float) -> int:
     return int(min(max(value, 0), 2_000_000_000))
 
 
-def _noon(day: date) -> datetime:
+def noon_of(day: date) -> datetime:
     """Noon of a day in the listing time zone: still the same day when the zone is changed by some hours."""
     return _noon_in(day, trending.listing_zone())
 
@@ -229,7 +255,7 @@ def _noon_in(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _announced_after(published_at: datetime) -> datetime:
-    return _noon(trending.announcement_day(published_at))
+    return noon_of(trending.announcement_day(published_at))
 
 
 def fill(draft: Draft, other: Draft) -> None:

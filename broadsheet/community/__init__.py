@@ -4,8 +4,14 @@ A verb takes the reader who acts and does one thing in one transaction, or raise
 for that reader and changes nothing. Permission to see is judged by the verbs too, never by the faces alone.
 """
 
+from broadsheet.community.following import follow, papers_followed, unfollow
+from broadsheet.community.marks import mark, refused_papers, unmark
+from broadsheet.community.moderating import log
+from broadsheet.community.owning import everything_of
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import is_newcomer, may_act, rules
+from broadsheet.community.submitting import fetch_due, submit
+from broadsheet.community.talking import forget_talk
 from broadsheet.community.votes import (
     Evidence,
     Voted,
@@ -27,17 +33,28 @@ __all__ = [
     "Refused",
     "Voted",
     "Voters",
+    "everything_of",
+    "fetch_due",
+    "follow",
+    "forget_talk",
     "forget_votes",
     "from_log",
     "give_votes_back",
     "is_newcomer",
+    "log",
+    "mark",
     "marks_of",
     "may_act",
+    "papers_followed",
     "recount",
+    "refused_papers",
     "ripen_due",
     "rules",
+    "submit",
     "take_back",
     "take_votes_back",
+    "unfollow",
+    "unmark",
     "upvote",
     "voters",
 ]

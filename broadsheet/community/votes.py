@@ -156,7 +156,9 @@ def _write(
     )
 
 
-def from_log(without: Collection[int] = NOBODY, until: datetime | None = None) -> dict[int, tuple[int, float]]:
+def from_log(
+    without: Collection[int] = NOBODY, until: datetime | None = None
+) -> dict[int, tuple[int, float]]:
     """(votes, their weight) of every paper that has any, added up from the log alone.
 
     `without`: numbers of readers whose lines do not count. `until`: as it was at that moment.
@@ -167,7 +169,9 @@ def from_log(without: Collection[int] = NOBODY, until: datetime | None = None) -
     if without:
         lines = lines.exclude(reader__in=without)
     rows = (
-        lines.values("paper").annotate(votes=Sum("step"), weight=Sum(F("step") * F("weight"))).order_by("paper")
+        lines.values("paper")
+        .annotate(votes=Sum("step"), weight=Sum(F("step") * F("weight")))
+        .order_by("paper")
     )
     return {
         row["paper"]: (row["votes"], round(row["weight"], 9)) for row in rows.iterator() if row["votes"] > 0
@@ -294,4 +298,3 @@ def _curate(curator: Reader) -> None:
 
 def _key(paper: Paper | int) -> int:
     return paper if isinstance(paper, int) else paper.pk
-

@@ -12,6 +12,7 @@ from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch
 from broadsheet.models.run import Run
 from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
+from broadsheet.models.source import SourceState, Watch
 from broadsheet.models.submission import Claim, Submission
 from broadsheet.models.talk import (
     REACTIONS,
@@ -19,6 +20,7 @@ from broadsheet.models.talk import (
     Comment,
     CommentVersion,
     Notice,
+    NoticeWish,
     Reaction,
     Report,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "Mark",
     "Moderation",
     "Notice",
+    "NoticeWish",
     "Paper",
     "PaperCategory",
     "Reaction",
@@ -60,9 +63,11 @@ __all__ = [
     "SavedSearch",
     "Session",
     "Signal",
+    "SourceState",
     "Submission",
     "Tally",
     "Unchangeable",
     "Upvote",
     "Version",
+    "Watch",
 ]

@@ -61,7 +61,7 @@ class CommunityRules(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     submissions_a_day = models.PositiveIntegerField(default=5)
     newcomer_submissions_a_day = models.PositiveIntegerField(default=1)
-    submission_age_days = models.PositiveIntegerField(default=60)
+    submission_age_days = models.PositiveIntegerField(default=14)
     newcomer_days = models.PositiveIntegerField(default=7)
     newcomers_wait = models.BooleanField(default=True)
     comments_an_hour = models.PositiveIntegerField(default=20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.db import models
 from django.utils import timezone
 
@@ -139,3 +141,20 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reader_id} hears of {self.comment_id} as {self.why}"
+
+
+def _nonce() -> str:
+    return secrets.token_hex(16)
+
+
+class NoticeWish(models.Model):
+    """Whether a reader wants mail about talk; without a row: yes. `nonce` seals the link that stops it."""
+
+    reader = models.OneToOneField(
+        Reader, on_delete=models.CASCADE, primary_key=True, related_name="notice_wish"
+    )
+    by_mail = models.BooleanField(default=True)
+    nonce = models.CharField(max_length=32, default=_nonce)
+
+    def __str__(self) -> str:
+        return f"{self.reader_id}: {'mail' if self.by_mail else 'no mail'}"

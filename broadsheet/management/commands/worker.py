@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import operations, search
+from broadsheet import catalog, community, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -20,6 +20,12 @@ STEPS: dict[str, Step] = {
     "limits": limits.forget_due,
     "sessions": sessions.forget_due,
     "backup": operations.backup_due,
+}
+
+# What waits for other servers, in a loop of its own beside the above.
+ASIDE: dict[str, Step] = {
+    "submissions": community.fetch_due,
+    "fetch": catalog.fetch_due,
 }
 
 
@@ -37,4 +43,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop)
+            operations.work(STEPS, stop, aside=ASIDE)
