@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from django.db import transaction
-from django.db.models import Count, F, FloatField, QuerySet, Sum, Value
+from django.db.models import Count, F, FloatField, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from broadsheet import trending
+from broadsheet.community import moderating
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import may_act, open_paper
 from broadsheet.models import Ballot, Claim, Mark, Moderation, Paper, Reader, Upvote
@@ -184,69 +185,54 @@ def from_log(
 def take_votes_back(
     curator: Reader, readers: Iterable[int], reason: str, papers: Collection[int] | None = None
 ) -> Moderation:
-    """Takes the votes of these readers back, all of them or those for `papers`; none of theirs counts from now on
-    unless only `papers` are meant. One act in the public log, which `give_votes_back` undoes. Raises Refused.
+    """Takes the votes of these readers back: those for `papers`, or else all, and then none of theirs counts
+    from now on. One act in the public log, which `moderating.undo` takes back. Raises Refused.
     """
-    _curate(curator)
-    if not reason.strip():
-        raise Refused("Say why: the reason stands in the public log.", 400)
+    moderating.curate(curator)
+    said = moderating.because(reason)
     now = timezone.now()
     with transaction.atomic():
         accused = list(Reader.objects.filter(pk__in=set(readers), role="reader").order_by("pk"))
         if not accused:
             raise Refused("None of these is a reader whose votes can be taken back.", 400)
         newly = [reader.pk for reader in accused if reader.distrusted_at is None and papers is None]
-        chosen = Upvote.objects.filter(reader__in=accused, counted=True)
-        if papers is not None:
-            chosen = chosen.filter(paper__in=papers)
-        touched = _lock(chosen)
-        votes = list(chosen.filter(paper__in=touched).select_related("reader"))
-        for vote in votes:
-            _write(vote, -1, "curator", now, vote.reader.joined_at)
-        Upvote.objects.filter(pk__in=[vote.pk for vote in votes]).update(counted=False)
         Reader.objects.filter(pk__in=newly).update(distrusted_at=now)
-        for paper in touched:
-            recount(paper)
-        return Moderation.objects.create(
-            curator=curator,
-            kind="votes",
-            reason=reason.strip()[:1000],
-            subject=f"{len(votes):,} vote{'s' * (len(votes) != 1)} of {len(accused):,} "
-            f"account{'s' * (len(accused) != 1)} for {len(touched):,} paper{'s' * (len(touched) != 1)}",
-            data={"votes": [vote.pk for vote in votes], "distrusted": newly},
+        chosen = Upvote.objects.filter(reader__in=accused, counted=True)
+        votes, touched = _settle(chosen if papers is None else chosen.filter(paper__in=papers), False, now)
+        subject = (
+            f"{counted(len(votes), 'vote')} of {counted(len(accused), 'account')} "
+            f"for {counted(touched, 'paper')}"
         )
+        data = {"votes": votes, "distrusted": newly}
+        return moderating.log(curator, "votes", said, subject=subject, data=data)
 
 
-def give_votes_back(curator: Reader, act: Moderation, reason: str = "") -> int:
-    """Undoes `take_votes_back`; returns how many votes count again. Raises Refused when it was undone before."""
-    _curate(curator)
-    now = timezone.now()
-    with transaction.atomic():
-        locked = Moderation.objects.select_for_update().get(pk=act.pk)
-        if locked.kind != "votes" or locked.undone_at is not None:
-            raise Refused("These votes have been given back already.")
-        Reader.objects.filter(pk__in=locked.data.get("distrusted", ())).update(distrusted_at=None)
-        chosen = Upvote.objects.filter(
-            pk__in=locked.data.get("votes", ()), counted=False, reader__distrusted_at=None
-        )
-        # What a distrusted reader voted for meanwhile comes back with the trust.
-        chosen |= Upvote.objects.filter(
-            reader__in=locked.data.get("distrusted", ()), counted=False, created_at__gte=locked.created_at
-        )
-        touched = _lock(chosen)
-        votes = list(chosen.filter(paper__in=touched).select_related("reader"))
-        for vote in votes:
-            _write(vote, 1, "curator", now, vote.reader.joined_at)
-        Upvote.objects.filter(pk__in=[vote.pk for vote in votes]).update(counted=True)
-        for paper in touched:
-            recount(paper)
-        locked.undone_at, locked.undone_by, locked.undone_reason = now, curator, reason.strip()[:1000]
-        locked.save(update_fields=["undone_at", "undone_by", "undone_reason"])
-        return len(votes)
+def _give_back(act: Moderation) -> None:
+    """Lets the votes of an act count again, and with the trust those that were cast since."""
+    forgiven = act.data.get("distrusted", [])
+    Reader.objects.filter(pk__in=forgiven).update(distrusted_at=None)
+    chosen = Q(pk__in=act.data.get("votes", [])) | Q(reader__in=forgiven, created_at__gte=act.created_at)
+    _settle(Upvote.objects.filter(chosen, counted=False, reader__distrusted_at=None), True, timezone.now())
+
+
+moderating.undoable("votes", _give_back)
+
+
+def _settle(chosen: QuerySet[Upvote], count: bool, now: datetime) -> tuple[list[int], int]:
+    """Lets votes count, or not; returns their keys, and how many papers that touched."""
+    touched = _lock(chosen)
+    votes = list(chosen.filter(paper__in=touched).select_related("reader"))
+    for vote in votes:
+        _write(vote, 1 if count else -1, "curator", now, vote.reader.joined_at)
+    keys = [vote.pk for vote in votes]
+    Upvote.objects.filter(pk__in=keys).update(counted=count)
+    for paper in touched:
+        recount(paper)
+    return keys, len(touched)
 
 
 def forget_votes(reader: Reader) -> int:
-    """Takes the votes of an account back that is about to be deleted, and erases what could say who it was."""
+    """Takes the votes of an account back that is about to be deleted, and erases their evidence."""
     now = timezone.now()
     with transaction.atomic():
         chosen = Upvote.objects.filter(reader=reader)
@@ -290,10 +276,8 @@ def _lock(votes: QuerySet[Upvote]) -> list[Paper]:
     return list(Paper.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
 
 
-def _curate(curator: Reader) -> None:
-    may_act(curator)
-    if not curator.is_curator:
-        raise Refused("Only curators can do that.", 403)
+def counted(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'s' * (number != 1)}"
 
 
 def _key(paper: Paper | int) -> int:

@@ -17,6 +17,7 @@ from broadsheet.web import (
     saved,
     searching,
     several,
+    voting,
     wayfinding,
 )
 
@@ -106,6 +107,8 @@ urlpatterns = [
     *_ACCOUNT,
     path("", listings.newest),
     *_listings(),
+    path("papers/<path:spelling>/upvote", voting.upvote),
+    path("papers/<path:spelling>/take-back", voting.take_back),
     path("papers/<path:spelling>", papers.paper),
     path("author/<path:slug>.<feed:form>", feeds.author),
     path("author/<path:slug>", authors.author),

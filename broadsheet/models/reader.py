@@ -30,8 +30,8 @@ class Reader(AbstractBaseUser, PermissionsMixin):
     """A person with an account. `username` is the public name in addresses and mentions; `name` is shown.
 
     `role`: a reader reads, votes, talks and submits; a curator also moderates; an operator also runs the
-    back office. `show_*`: what of theirs other readers may see listed on their page. `distrusted_at`: since then
-    this account's votes do not count, as it was found to vote for show.
+    back office. `show_*`: what of theirs other readers may see listed on their page. `distrusted_at`:
+    since then this account's votes do not count, as it was found to vote for show.
     """
 
     username = models.CharField(
