@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path, register_converter
 
 from broadsheet import feeds
+from broadsheet.api.addresses import addresses as dialects
 from broadsheet.web import (
     authors,
     errors,
@@ -105,6 +106,7 @@ _ACCOUNT = [
 
 urlpatterns = [
     *_ACCOUNT,
+    *dialects,
     path("", listings.newest),
     *_listings(),
     path("papers/<path:spelling>/upvote", voting.upvote),

@@ -5,6 +5,7 @@ from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
 from broadsheet.models.invitation import Invitation
+from broadsheet.models.mail import SETTLED, STATES, Bounce, Message, Outbox, Pace, Suppression
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
@@ -33,12 +34,15 @@ __all__ = [
     "REACTIONS",
     "REPORT_REASONS",
     "ROLES",
+    "SETTLED",
+    "STATES",
     "VISIBILITIES",
     "Alias",
     "Author",
     "Authorship",
     "Ballot",
     "Ban",
+    "Bounce",
     "Category",
     "Claim",
     "Collection",
@@ -51,9 +55,12 @@ __all__ = [
     "Invitation",
     "Link",
     "Mark",
+    "Message",
     "Moderation",
     "Notice",
     "NoticeWish",
+    "Outbox",
+    "Pace",
     "Paper",
     "PaperCategory",
     "Reaction",
@@ -65,6 +72,7 @@ __all__ = [
     "Signal",
     "SourceState",
     "Submission",
+    "Suppression",
     "Tally",
     "Unchangeable",
     "Upvote",

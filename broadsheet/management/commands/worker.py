@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, community, operations, search
+from broadsheet import catalog, community, mail, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -23,7 +23,10 @@ STEPS: dict[str, Step] = {
     "backup": operations.backup_due,
 }
 
-# What waits for other servers, in a loop of its own beside the above.
+# What waits for other servers, in loops of their own beside the above: nobody's code waits for a download.
+POST: dict[str, Step] = {
+    "mail": mail.deliver_due,
+}
 ASIDE: dict[str, Step] = {
     "submissions": community.fetch_due,
     "fetch": catalog.fetch_due,
@@ -44,4 +47,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop, aside=ASIDE)
+            operations.work(STEPS, stop, aside=(ASIDE, POST))
