@@ -18,6 +18,7 @@ from broadsheet.web import (
     saved,
     searching,
     several,
+    voting,
     wayfinding,
 )
 
@@ -108,6 +109,8 @@ urlpatterns = [
     *dialects,
     path("", listings.newest),
     *_listings(),
+    path("papers/<path:spelling>/upvote", voting.upvote),
+    path("papers/<path:spelling>/take-back", voting.take_back),
     path("papers/<path:spelling>", papers.paper),
     path("author/<path:slug>.<feed:form>", feeds.author),
     path("author/<path:slug>", authors.author),

@@ -17,6 +17,7 @@ from broadsheet.web import limits, sessions
 STEPS: dict[str, Step] = {
     "index": search.index_due,
     "embed": search.embed_due,
+    "votes": community.ripen_due,
     "limits": limits.forget_due,
     "sessions": sessions.forget_due,
     "backup": operations.backup_due,
