@@ -8,9 +8,11 @@ from broadsheet import feeds
 from broadsheet.api.addresses import addresses as dialects
 from broadsheet.web import (
     authors,
+    belongings,
     errors,
     guide,
     health,
+    inviting,
     joining,
     listings,
     papers,
@@ -101,6 +103,13 @@ _SEARCH = [
 _ACCOUNT = [
     path("account", readers.account),
     path("account/sessions/end", readers.end_sessions),
+    path("account/profile", belongings.profile),
+    path("account/export", belongings.export),
+    path("account/delete", belongings.leave),
+    path("account/left", belongings.left),
+    path("account/link", inviting.by_session),
+    path("account/token/<str:token>", inviting.by_token),
+    path("readers/<str:name>", belongings.reader),
     *joining.addresses(),
 ]
 
