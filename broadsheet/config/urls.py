@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path, register_converter
+from django.views.generic import RedirectView
 
-from broadsheet import feeds
+from broadsheet import admin, feeds
 from broadsheet.api.addresses import addresses as dialects
 from broadsheet.web import (
     authors,
@@ -114,6 +115,8 @@ _ACCOUNT = [
 ]
 
 urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("admin", RedirectView.as_view(url="/admin/")),
     *_ACCOUNT,
     *dialects,
     path("", listings.newest),
