@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path, register_converter
+from django.views.generic import RedirectView
 
-from broadsheet import feeds
+from broadsheet import admin, feeds
 from broadsheet.api.addresses import addresses as dialects
 from broadsheet.web import (
     authors,
+    belongings,
     errors,
     guide,
     health,
+    inviting,
     joining,
     listings,
     papers,
@@ -102,6 +105,13 @@ _SEARCH = [
 _ACCOUNT = [
     path("account", readers.account),
     path("account/sessions/end", readers.end_sessions),
+    path("account/profile", belongings.profile),
+    path("account/export", belongings.export),
+    path("account/delete", belongings.leave),
+    path("account/left", belongings.left),
+    path("account/link", inviting.by_session),
+    path("account/token/<str:token>", inviting.by_token),
+    path("readers/<str:name>", belongings.reader),
     *joining.addresses(),
 ]
 
@@ -115,6 +125,8 @@ _MAIL = [
 ]
 
 urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("admin", RedirectView.as_view(url="/admin/")),
     *_ACCOUNT,
     *dialects,
     path("", listings.newest),
