@@ -21,6 +21,7 @@ from broadsheet.web import (
     saved,
     searching,
     several,
+    subscribing,
     voting,
     wayfinding,
 )
@@ -114,6 +115,15 @@ _ACCOUNT = [
     *joining.addresses(),
 ]
 
+# Mail: the form, and what the links in mail open.
+_MAIL = [
+    path("subscribe", subscribing.subscribe),
+    path("subscribe/preview", subscribing.preview),
+    path("subscription/confirm/<token>", subscribing.confirm),
+    path("subscription/manage/<token>", subscribing.manage),
+    path("subscription/unsubscribe/<token>", subscribing.unsubscribe),
+]
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(url="/admin/")),
@@ -128,7 +138,7 @@ urlpatterns = [
     path("author/<path:slug>", authors.author),
     *_SEARCH,
     path("calendar", listings.calendar),
-    path("subscribe", guide.subscribe),
+    *_MAIL,
     path("subscribe.opml", guide.subscriptions),
     path("about", guide.about),
     path("keys", guide.keys),
