@@ -181,7 +181,7 @@ def _of_readers(names: list[str], since: datetime, reader: Reader) -> Found:
 
 def public_readers(names: list[str]) -> QuerySet[Reader]:
     """Those of the named readers whose votes everybody may see."""
-    return Reader.objects.filter(username__in=names, is_active=True)
+    return Reader.objects.filter(username__in=names, is_active=True, show_votes=True)
 
 
 def _in_collections(numbers: list[str], since: datetime, reader: Reader) -> Found:
@@ -212,6 +212,11 @@ _FINDERS: Final[dict[str, Callable[[list[str], datetime, Reader], Found]]] = {
 def feed_key(reader: Reader) -> FeedKey:
     """What a reader's private feed addresses end with, made on first use."""
     return FeedKey.objects.get_or_create(reader=reader)[0]
+
+
+def known_feed_key(reader: Reader) -> FeedKey | None:
+    """The same, None where it was never made: a page that is only looked at writes nothing."""
+    return FeedKey.objects.filter(reader=reader).first()
 
 
 def renew_feed_key(reader: Reader) -> FeedKey:

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from broadsheet.models import Claim, Comment, Notice, Reader
+from broadsheet.models import Claim, Comment, Notice, NoticeWish, Reader
 
 # A talk that goes to and fro is one letter: so long after the first notice it is written.
 GATHER: Final = timedelta(minutes=15)
@@ -59,3 +59,13 @@ def unseen(reader: Reader) -> int:
 
 def mark_seen(reader: Reader) -> None:
     Notice.objects.filter(reader=reader, seen_at=None).update(seen_at=timezone.now())
+
+
+def wants_mail(reader: Reader) -> bool:
+    found = NoticeWish.objects.filter(reader=reader).first()
+    return found is None or found.by_mail
+
+
+def wish(reader: Reader, by_mail: bool) -> None:
+    """Whether talk that concerns the reader is to come by mail."""
+    NoticeWish.objects.update_or_create(reader=reader, defaults={"by_mail": by_mail})
