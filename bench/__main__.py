@@ -1,4 +1,4 @@
-"""Measures Broadsheet: `python -m bench [import] [pages] [start]`; without words, all three."""
+"""Measures Broadsheet: `python -m bench [import] [pages] [search] [fuzz] [start]`; without words, all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import importing, machine, material, pages, starting
+from bench import importing, machine, material, pages, searching, starting
 from bench.household import (
     CHECKOUT,
     BenchError,
@@ -25,20 +25,21 @@ from bench.household import (
     workplace,
 )
 from bench.pages import Effort, Peer
-from bench.tables import IMPORTS, INSIDE, PAGES, STARTS, Column, markdown
+from bench.tables import IMPORTS, INSIDE, PAGES, SEARCHES, STARTS, Column, markdown
 
-WORDS = ("import", "pages", "start")
+WORDS = ("import", "pages", "search", "fuzz", "start")
 RESULTS = CHECKOUT / ".cache" / "bench"
 
 
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("words", nargs="*", metavar="WORD", help="import, pages, start (default: all three)")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="import, pages, search, fuzz, start")
     parser.add_argument("--papers", type=int, default=_papers(), help="import about so many papers (0: all)")
     parser.add_argument("--invented", action="store_true", help="invented papers, even where real ones are")
     parser.add_argument("--home", type=Path, help="measure pages on a copy of this data folder")
     parser.add_argument("--inside", action="store_true", help="pages: only the server's own time, in process")
     parser.add_argument("--peer", type=_peer, action="append", default=[], metavar="NAME=URL")
+    parser.add_argument("--questions", type=int, default=1_000, help="search, fuzz: how many (default 1000)")
     parser.add_argument("--clients", type=int, default=16, help="clients at once (default 16)")
     parser.add_argument("--seconds", type=float, default=5, help="of each series of requests (default 5)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results as JSON")
@@ -85,11 +86,17 @@ class Bench:
                 copy_home(self.asked.home, households[0].home)
                 households = households[:1]
                 households[0].prepare()
-            elif {"import", "pages"} & set(self.asked.words):
+            elif {"import", "pages", "search", "fuzz"} & set(self.asked.words):
                 self._fill(households)
             if "pages" in self.asked.words:
                 for household in households:
                     self._pages(household)
+            if {"search", "fuzz"} & set(self.asked.words):
+                built = searching.build(households[0])
+                if "fuzz" in self.asked.words:
+                    self._fuzz(households[0])
+                if "search" in self.asked.words:
+                    self._search(households[0], built)
             if "start" in self.asked.words:
                 self._start(households[0])
         self.results["load_after"] = machine.load()
@@ -120,6 +127,22 @@ class Bench:
         rows = pages.inside(household, kinds, self.effort)
         self.results[f"{name}_inside"] = rows
         self._tell(f"The server's own time, {household.database}", INSIDE, rows)
+
+    def _fuzz(self, household: Household) -> None:
+        row = searching.fuzz(household, self.asked.questions)
+        self.results["fuzz"] = row
+        came = ", ".join(f"{number:,} × {status}" for status, number in row["statuses"].items())
+        self._tell("Hostile queries, in process, one core", PAGES, [row], f"Answers: {came}.")
+        print(*row["bad"][:20], sep="\n")
+
+    def _search(self, household: Household, built: dict[str, Any]) -> None:
+        rows = searching.measure(household, self.folder, self.asked.questions)
+        self.results["index"], self.results["search"] = built, rows
+        remark = (
+            f"The index of {built['papers']:,} papers was built in {built['seconds']:.0f} s, "
+            f"{built['working']:.0f} s of processor time, at most {built['peak_mb']:,.0f} MB resident."
+        )
+        self._tell("Search in process, one core", SEARCHES, rows, remark)
 
     def _start(self, household: Household) -> None:
         full = household.home if household.home.exists() else None

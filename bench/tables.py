@@ -46,6 +46,14 @@ INSIDE = [
     Column("most", "queries_max"),
 ]
 
+SEARCHES = [
+    Column("what", "kind"),
+    Column("answers", "answers"),
+    *(column for column in PAGES if column.heading.endswith(" ms")),
+    Column("processor p50 ms", "working_p50_ms", 1),
+    Column("processor p99 ms", "working_p99_ms", 1),
+]
+
 IMPORTS = [
     Column("run", "run"),
     Column("papers read", "read"),

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from threading import RLock
@@ -19,9 +22,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from broadsheet import __version__
+from broadsheet import __version__, identifiers
 from broadsheet.embedders import Embedder, EmbedderUnavailable, open_embedder
 from broadsheet.index import Index
+from broadsheet.sources import LiveSource, PaperRecord, SourceError
 
 if TYPE_CHECKING:
     from broadsheet.sources.arxiv_api import ArxivApi
@@ -152,6 +156,75 @@ def arxiv_api() -> ArxivApi | None:
     if not {"arxiv", "arxiv-rss"} & set(settings.SOURCES):
         return None
     return ArxivApi(asker(), settings.ARXIV_API_URL)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A part of a source that is asked by itself, and how often."""
+
+    source: str
+    part: str
+    every: timedelta
+
+
+# Minutes between two harvests, where BROADSHEET_SOURCE_RHYTHM does not say otherwise.
+RHYTHM = {"arxiv": 60, "arxiv-rss": 60, "huggingface": 30}
+# Nobody's server is asked more often, except one on this machine.
+LEAST_MINUTES = 5
+
+
+def followed() -> list[Followed]:
+    """Every part of every source that the settings name. Raises ImproperlyConfigured for another name."""
+    rhythm = RHYTHM | _rhythm()
+    found = []
+    for name in settings.SOURCES:
+        if name not in RHYTHM:
+            raise ImproperlyConfigured(
+                f"BROADSHEET_SOURCES names {name!r}, which is no source. There are: {', '.join(RHYTHM)}."
+            )
+        every = timedelta(minutes=rhythm[name])
+        found += [Followed(name, part, every) for part in _parts(name)]
+    return found
+
+
+def _parts(name: str) -> list[str]:
+    if name == "arxiv":
+        return settings.ARXIV_SETS or [""]
+    return [""]
+
+
+def _rhythm() -> dict[str, float]:
+    found = {}
+    for word in settings.SOURCE_RHYTHM:
+        name, _, minutes = word.partition("=")
+        if name not in RHYTHM or not re.fullmatch(r"\d{1,5}(?:\.\d+)?", minutes):
+            raise ImproperlyConfigured(
+                f"BROADSHEET_SOURCE_RHYTHM={word!r} must be a source and minutes, such as arxiv=120."
+            )
+        least = 0 if settings.LOOPBACK_PAUSE is not None else LEAST_MINUTES
+        found[name] = max(least, float(minutes))
+    return found
+
+
+def live_source(name: str, part: str = "") -> LiveSource:
+    """A source that is asked over the network. Raises SourceError where there is none of that name."""
+    if name == "arxiv":
+        from broadsheet.sources.arxiv_oai import ArxivOai
+
+        return ArxivOai(asker(), settings.ARXIV_OAI_URL, settings.SOURCE_FIRST_DAYS)
+    raise SourceError(f"There is no source named {name}. There are: {', '.join(RHYTHM)}.")
+
+
+def look_up(identifier: str, patience: float = 10.0) -> PaperRecord | None:
+    """What its home says of one paper, by canonical identifier; None if its home does not know it, or
+    if nobody here knows its home. Takes up to `patience` seconds. Raises SourceError if not now."""
+    if identifiers.scheme(identifier) != "arxiv":
+        return None
+    api = arxiv_api()
+    if api is None:
+        raise SourceError("This server does not ask arXiv for papers that it does not have yet.")
+    told = api.look_up([identifier], patience=patience, tries=2)
+    return next((one for one in told if isinstance(one, PaperRecord)), None)
 
 
 def close() -> None:

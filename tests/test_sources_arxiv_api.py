@@ -16,7 +16,7 @@ from broadsheet.sources.asking import Asker, BadAnswer, Pace
 from broadsheet.sources.turns import FileTurns
 from tests.answering import Reply, answering
 
-SAMPLE = (Path(__file__).parent / "samples" / "arxiv_api.atom").read_bytes()
+SAMPLE = (Path(__file__).parent / "answers" / "arxiv_api.atom").read_bytes()
 
 
 def api(folder: Path, url: str) -> ArxivApi:

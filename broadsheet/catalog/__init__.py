@@ -6,14 +6,19 @@ was cut off is simply run again.
 """
 
 from broadsheet.catalog.batch import Taken
+from broadsheet.catalog.fetching import Harvest, OnPage, fetch, fetch_due
 from broadsheet.catalog.files import ImportReport, Progress, import_files
 from broadsheet.catalog.looking_up import look_up
 from broadsheet.catalog.taking import retire_builtin, take_in, take_in_batch, take_in_builtin
 
 __all__ = [
+    "Harvest",
     "ImportReport",
+    "OnPage",
     "Progress",
     "Taken",
+    "fetch",
+    "fetch_due",
     "import_files",
     "look_up",
     "retire_builtin",

@@ -253,7 +253,7 @@ class Batch:
             if work.versions.get(version.number, False) != version.submitted_at:
                 work.versions[version.number] = work.new_versions[version.number] = version.submitted_at
         if record.signals:
-            lay_signals(record.source, record.signals, work)
+            lay_signals(record.source, record.signals, work, record.current)
         if before is None:
             return True
         now_has = (len(work.aliases), len(work.new_links), len(work.new_versions), len(work.new_signals))

@@ -14,7 +14,17 @@ from broadsheet import identifiers, trending
 from broadsheet.sources import PaperRecord, SignalRecord
 
 # Who is believed when two sources differ. Larger wins; a source that is not named counts as a bibliography.
-AUTHORITY = {"builtin": 0, "bibtex": 1, "ris": 1, "csl": 1, "huggingface": 2, "arxiv": 3}
+AUTHORITY = {
+    "builtin": 0,
+    "bibtex": 1,
+    "ris": 1,
+    "csl": 1,
+    "huggingface": 2,
+    "openreview": 3,
+    "biorxiv": 3,
+    "medrxiv": 3,
+    "arxiv": 4,
+}
 
 # A person's own file is corrected by hand and imported again: its newest word stands.
 OWN_FILES = frozenset({"bibtex", "ris", "csl"})
@@ -143,7 +153,13 @@ def lay_words(record: PaperRecord, draft: Draft) -> None:
     newer = record.revised_at is not None and (
         draft.revised_at is None or record.revised_at > draft.revised_at
     )
-    believed = theirs > ours or (theirs == ours and (newer or record.source in OWN_FILES))
+    older = (
+        record.revised_at is not None
+        and draft.revised_at is not None
+        and (record.revised_at < draft.revised_at)
+    )
+    corrects = record.current and not older
+    believed = theirs > ours or (theirs == ours and (newer or corrects or record.source in OWN_FILES))
     fuller = (
         theirs == ours
         and len(record.abstract) > len(draft.abstract)
@@ -162,7 +178,7 @@ def lay_words(record: PaperRecord, draft: Draft) -> None:
     if newer:
         draft.revised_at = record.revised_at
     if believed or theirs == ours:
-        draft.withdrawn = record.withdrawn or (draft.withdrawn and not newer)
+        draft.withdrawn = record.withdrawn or (draft.withdrawn and not newer and not corrects)
     if theirs > ours:
         if draft.source == "builtin":
             draft.submitted_at, draft.announced, draft.place = None, False, None
@@ -189,14 +205,24 @@ def lay_dates(record: PaperRecord, draft: Draft, now: datetime) -> None:
         draft.month = month.year * 100 + month.month if month else None
 
 
-def lay_signals(source: str, signals: Sequence[SignalRecord], work: Work) -> None:
+def lay_signals(
+    source: str, signals: Sequence[SignalRecord], work: Work, changes_alone: bool = False
+) -> None:
+    """Adds to the log what is new; `changes_alone` leaves out a level that is what it was when last seen."""
     known = len(work.new_signals)
     for signal in signals:
         key = (source, signal.kind, signal.seen_at)
+        if changes_alone and _newest_level(source, signal.kind, work) == signal.value:
+            continue
         if key not in work.signals:
             work.signals[key] = work.new_signals[key] = signal.value
     if len(work.new_signals) > known:
         level_signals(work)
+
+
+def _newest_level(source: str, kind: str, work: Work) -> float | None:
+    seen = [key for key in work.signals if key[:2] == (source, kind)]
+    return work.signals[max(seen, key=lambda key: key[2])] if seen else None
 
 
 def level_signals(work: Work) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from broadsheet import doors, identifiers, search
 from broadsheet.catalog.taking import take_in
 from broadsheet.models import Paper
-from broadsheet.sources import PaperRecord, SourceError
 
 
 def look_up(spelling: str, patience: float = 10.0) -> Paper | None:
@@ -22,9 +21,8 @@ def look_up(spelling: str, patience: float = 10.0) -> Paper | None:
     known = search.by_identifier(identified.identifier)
     if known or identified.scheme != "arxiv":
         return known
-    source = doors.arxiv_api()
-    if source is None:
-        raise SourceError("This server does not ask arXiv for papers that it does not have yet.")
-    told = source.look_up([identified.identifier], patience=patience, tries=2)
-    take_in([one for one in told if isinstance(one, PaperRecord)], datetime.now(UTC))
+    told = doors.look_up(identified.identifier, patience)
+    if told is None:
+        return None
+    take_in([told], datetime.now(UTC))
     return search.by_identifier(identified.identifier)

@@ -163,6 +163,40 @@ BACKUP_KEEP = _number("BROADSHEET_BACKUP_KEEP", 7, 1, 1000)
 
 PAGE_SIZE = _number("BROADSHEET_PAGE_SIZE", 30, 5, 100)
 
+# Mail: who sends it, where it is handed in, and how fast. docs/mail.md says what each is for.
+SMTP_URL = os.environ.get("BROADSHEET_SMTP_URL", "").strip()
+MAIL_FROM = os.environ.get("BROADSHEET_MAIL_FROM", "").strip()
+MAIL_OPERATOR = os.environ.get("BROADSHEET_MAIL_OPERATOR", "").strip()
+MAIL_BOUNCES = os.environ.get("BROADSHEET_MAIL_BOUNCES", "").strip()
+MAIL_MAILDIR = os.environ.get("BROADSHEET_MAIL_MAILDIR", "").strip()
+MAIL_DKIM_KEY = os.environ.get("BROADSHEET_MAIL_DKIM_KEY", "").strip()
+MAIL_DKIM_SELECTOR = os.environ.get("BROADSHEET_MAIL_DKIM_SELECTOR", "").strip() or "broadsheet"
+MAIL_CONNECTIONS = _number("BROADSHEET_MAIL_CONNECTIONS", 2, 1, 32)
+MAIL_RATE = _number("BROADSHEET_MAIL_RATE", 0, 0, 10_000)
+MAIL_DOMAIN_RATE = _number("BROADSHEET_MAIL_DOMAIN_RATE", 0, 0, 100_000)
+MAIL_DAILY = _number("BROADSHEET_MAIL_DAILY", 0, 0, 100_000_000)
+MAIL_FINAL_WAIT = _number("BROADSHEET_MAIL_FINAL_WAIT", 600, 1, 3600)
+MAIL_PAUSE_AFTER = _number("BROADSHEET_MAIL_PAUSE_AFTER", 20, 1, 10_000)
+MAIL_AMBIGUOUS = os.environ.get("BROADSHEET_MAIL_AMBIGUOUS", "").strip() or "resend"
+if MAIL_AMBIGUOUS not in ("resend", "hold"):
+    raise ImproperlyConfigured(f"BROADSHEET_MAIL_AMBIGUOUS={MAIL_AMBIGUOUS!r} must be resend or hold.")
+# A provider of django-anymail instead of SMTP, with its options as that library names them.
+MAIL_PROVIDER = os.environ.get("BROADSHEET_MAIL_PROVIDER", "").strip().lower()
+ANYMAIL: dict[str, str] = {
+    f"{MAIL_PROVIDER.upper()}_{_name.strip().upper()}": _value.strip()
+    for _name, _, _value in (
+        _pair.partition("=")
+        for _pair in os.environ.get("BROADSHEET_MAIL_PROVIDER_OPTIONS", "").split(",")
+        if _pair.strip()
+    )
+}
+MAIL_WEBHOOK_SECRET = os.environ.get("BROADSHEET_MAIL_WEBHOOK_SECRET", "").strip()
+if MAIL_WEBHOOK_SECRET:
+    ANYMAIL["WEBHOOK_SECRET"] = MAIL_WEBHOOK_SECRET
+# Django's own mail (accounts, passwords) goes through the same queue and the same suppression.
+EMAIL_BACKEND = "broadsheet.mail.backend.QueueBackend"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM or "broadsheet@localhost"
+
 # Which engine finds, which models understand, and how much of a core reading in the background may take.
 INDEX = os.environ.get("BROADSHEET_INDEX", "").strip() or "embedded"
 EMBEDDER = os.environ.get("BROADSHEET_EMBEDDER", "").strip() or "static"
@@ -333,7 +367,7 @@ SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 # Where no mail can be sent no address can be verified: accounts open at once, their addresses count as
 # unverified, and several may then name the same one, so that nobody learns who else has an account.
-MAIL_IS_CONFIGURED = bool(os.environ.get("BROADSHEET_SMTP", "").strip())
+MAIL_IS_CONFIGURED = bool(MAIL_FROM and (SMTP_URL or MAIL_PROVIDER))
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = MAIL_IS_CONFIGURED
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_CONFIGURED else "none"
 ACCOUNT_PREVENT_ENUMERATION: bool | str = True if MAIL_IS_CONFIGURED else "strict"

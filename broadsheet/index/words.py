@@ -182,6 +182,9 @@ class Compiler:
         pieces = self._pieces(asked.text)
         found = [self._piece(piece, asked, asked.prefix and piece is pieces[-1]) for piece in pieces]
         needed = max(1, min(asked.at_least, len(found)))
+        if needed == len(found) > 1:
+            # An intersection is walked from its rarest word; counting matches reads every list whole.
+            return Query.boolean_query([(Occur.Must, part) for part in found])
         parts = [(Occur.Should, part) for part in found]
         return (
             Query.boolean_query(parts, minimum_number_should_match=needed) if parts else Query.empty_query()

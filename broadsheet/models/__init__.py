@@ -5,6 +5,7 @@ from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
 from broadsheet.models.invitation import Invitation
+from broadsheet.models.mail import SETTLED, STATES, Bounce, Message, Outbox, Pace, Suppression
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
@@ -12,6 +13,7 @@ from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch
 from broadsheet.models.run import Run
 from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
+from broadsheet.models.source import SourceState, Watch
 from broadsheet.models.submission import Claim, Submission
 from broadsheet.models.talk import (
     REACTIONS,
@@ -32,12 +34,15 @@ __all__ = [
     "REACTIONS",
     "REPORT_REASONS",
     "ROLES",
+    "SETTLED",
+    "STATES",
     "VISIBILITIES",
     "Alias",
     "Author",
     "Authorship",
     "Ballot",
     "Ban",
+    "Bounce",
     "Category",
     "Claim",
     "Collection",
@@ -50,9 +55,12 @@ __all__ = [
     "Invitation",
     "Link",
     "Mark",
+    "Message",
     "Moderation",
     "Notice",
     "NoticeWish",
+    "Outbox",
+    "Pace",
     "Paper",
     "PaperCategory",
     "Reaction",
@@ -62,9 +70,12 @@ __all__ = [
     "SavedSearch",
     "Session",
     "Signal",
+    "SourceState",
     "Submission",
+    "Suppression",
     "Tally",
     "Unchangeable",
     "Upvote",
     "Version",
+    "Watch",
 ]

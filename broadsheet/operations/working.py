@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,13 +36,26 @@ class _Turn:
     not_before: float = 0.0
 
 
-def work(steps: Mapping[str, Step], stop: Stop, pause: float = PAUSE) -> None:
+def work(
+    steps: Mapping[str, Step], stop: Stop, pause: float = PAUSE, aside: Sequence[Mapping[str, Step]] = ()
+) -> None:
     """Works until asked to stop, which the step under way finishes first. Sleeps `pause` seconds when nothing
-    was due."""
+    was due.
+
+    The steps `aside` wait for other servers: each group has a loop of its own in a thread, so that nothing
+    waits for them. At the end they are given a moment and then left where they are; what they had not written
+    down is done again by the next worker.
+    """
     turns = [_Turn(name, step) for name, step in steps.items()]
     ended = threading.Event()
-    heart = threading.Thread(target=_beat, args=(datetime.now(UTC), ended), name="heartbeat", daemon=True)
-    heart.start()
+    beside = [threading.Thread(target=_beat, args=(datetime.now(UTC), ended), name="heartbeat", daemon=True)]
+    for group in aside:
+        waiting = [_Turn(name, step) for name, step in group.items()]
+        beside.append(
+            threading.Thread(target=_aside, args=(waiting, ended, pause), name="aside", daemon=True)
+        )
+    for thread in beside:
+        thread.start()
     try:
         while not stop.asked:
             done = 0
@@ -52,7 +65,18 @@ def work(steps: Mapping[str, Step], stop: Stop, pause: float = PAUSE) -> None:
             stop.sleep(0 if done else pause)
     finally:
         ended.set()
-        heart.join(2)
+        for thread in beside:
+            thread.join(2)
+
+
+def _aside(turns: list[_Turn], ended: threading.Event, pause: float) -> None:
+    while not ended.is_set():
+        done = 0
+        for turn in turns:
+            if not ended.is_set() and time.monotonic() >= turn.not_before:
+                done += _take(turn)
+        ended.wait(0 if done else pause)
+    connection.close()
 
 
 def _take(turn: _Turn) -> int:

@@ -140,15 +140,14 @@ class Page:
     """One answer of a live source. `cursor` asks for the next one and is empty after the last.
 
     `upto` is the source's own day up to which everything has been told, as far as it has said; `total` how
-    many there will be in all, None where it does not say. `restarted`: the server had forgotten where we
-    were, and `cursor` begins again at the last safe place.
+    many there will be in all, None where it does not say. `at` says for people where this page is.
     """
 
     items: Sequence[PaperRecord | Gone | Reject]
     cursor: str = ""
     upto: date | None = None
     total: int | None = None
-    restarted: bool = False
+    at: str = ""
 
 
 class LiveSource(Protocol):

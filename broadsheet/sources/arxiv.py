@@ -28,7 +28,7 @@ class ArxivSnapshotSource:
 
 def record(row: dict[str, Any]) -> PaperRecord:
     """A line of the snapshot as a paper. Raises `NotAPaper` without a title or an arXiv id."""
-    identifier = _identifier(row.get("id"))
+    known = identifier(row.get("id"))
     title = words.title(row.get("title"))
     abstract = words.block(_paragraphs(row.get("abstract")))
     comment = words.line(row.get("comments"))
@@ -37,12 +37,12 @@ def record(row: dict[str, Any]) -> PaperRecord:
     return PaperRecord(
         source="arxiv",
         title=title,
-        identifiers=(identifier, *_dois(row.get("doi"))),
+        identifiers=(known, *_dois(row.get("doi"))),
         abstract=abstract,
         authors=words.names(row.get("authors_parsed") or row.get("authors")),
         categories=words.codes(row.get("categories")),
         published_at=published,
-        month=None if published else identifiers.month_of(identifier),
+        month=None if published else identifiers.month_of(known),
         revised_at=_newest(versions) or moments.moment(row.get("update_date")),
         comment=comment,
         journal_ref=words.line(row.get("journal-ref")),
@@ -53,7 +53,8 @@ def record(row: dict[str, Any]) -> PaperRecord:
     )
 
 
-def _identifier(value: object) -> str:
+def identifier(value: object) -> str:
+    """The canonical id. Raises `NotAPaper` for what is none of arXiv's."""
     identified = identifiers.parse(value) if isinstance(value, str) else None
     if identified is None or identified.scheme != "arxiv":
         raise words.NotAPaper("The entry has no arXiv id.")

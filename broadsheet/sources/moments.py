@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Any
 
+from broadsheet import identifiers
 from broadsheet.sources import PaperRecord
 
 EARLIEST, LATEST = 1900, 2100
@@ -62,6 +65,11 @@ def mailed(value: object) -> datetime | None:
     return _in_utc(found)
 
 
+def today() -> date:
+    """The calendar day in UTC."""
+    return datetime.now(UTC).date()
+
+
 def day(value: object) -> date | None:
     """The calendar day in UTC."""
     found = moment(value)
@@ -108,6 +116,32 @@ def days_after(first: date, days: int) -> date:
     """The day that lies so many days after the end of the month that begins on `first`."""
     following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     return following + timedelta(days=days - 1)
+
+
+# A clock may be a little wrong, and a day begins in New Zealand half a day before it does in London.
+_AHEAD = timedelta(days=2)
+# A paper gets its arXiv id when it is sent in; its first version cannot be much younger.
+_AFTER_ID = 31
+
+
+def believable(record: PaperRecord, today: date) -> PaperRecord:
+    """The record itself, or without those of its dates that cannot be: in the future, or after its id."""
+    latest = today + _AHEAD
+    wrong: dict[str, Any] = {}
+    for name in ("published_at", "revised_at"):
+        if (said := getattr(record, name)) and said.date() > latest:
+            wrong[name] = None
+    if record.announced_on and record.announced_on > latest + _AHEAD:
+        wrong |= {"announced_on": None, "place": None}
+    known = identifiers.month_of(record.identifiers[0]) if record.identifiers else None
+    if known and record.published_at and record.published_at.date() > days_after(known, _AFTER_ID):
+        wrong["published_at"] = None
+    if "published_at" in wrong:
+        wrong["month"] = known
+    kept = tuple(one for one in record.signals if one.seen_at.date() <= latest)
+    if len(kept) < len(record.signals):
+        wrong["signals"] = kept
+    return replace(record, **wrong) if wrong else record
 
 
 def is_news(record: PaperRecord, since: datetime) -> bool:

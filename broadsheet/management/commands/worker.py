@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import community, operations, search
+from broadsheet import catalog, community, mail, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -15,12 +15,20 @@ from broadsheet.web import limits, sessions
 # What happens by itself, in this order. Each step finds what is due, does one batch of it, stamps it, and
 # says how many it did.
 STEPS: dict[str, Step] = {
-    "submissions": community.fetch_due,
     "index": search.index_due,
     "embed": search.embed_due,
     "limits": limits.forget_due,
     "sessions": sessions.forget_due,
     "backup": operations.backup_due,
+}
+
+# What waits for other servers, in loops of their own beside the above: nobody's code waits for a download.
+POST: dict[str, Step] = {
+    "mail": mail.deliver_due,
+}
+ASIDE: dict[str, Step] = {
+    "submissions": community.fetch_due,
+    "fetch": catalog.fetch_due,
 }
 
 
@@ -38,4 +46,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop)
+            operations.work(STEPS, stop, aside=(ASIDE, POST))

@@ -1,0 +1,315 @@
+"""Fetches what is due from the live sources: claimed, taken in a page at a time, stamped.
+
+Each page is one transaction together with the place where the next one is, so that a harvest that was cut
+off goes on where it was, and two workers never fetch the same. A source that breaks is tried again later,
+after growing pauses, and stops nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from broadsheet import doors
+from broadsheet.catalog.batch import Taken
+from broadsheet.catalog.taking import retire_builtin, take_in
+from broadsheet.models import Paper, SourceState
+from broadsheet.sources import (
+    Gone,
+    LiveSource,
+    Page,
+    PaperRecord,
+    Reject,
+    SourceError,
+    Wish,
+    moments,
+)
+
+log = logging.getLogger("broadsheet.fetch")
+
+# Longer than the longest answer takes; renewed with each page.
+LEASE = timedelta(minutes=10)
+# Seconds of one turn of the worker.
+PORTION = 20.0
+_FIRST_WAIT, _LONGEST_WAIT = 60.0, 6 * 3600.0
+
+# Told after each page.
+OnPage = Callable[["Harvest"], None]
+
+
+@dataclass
+class Harvest:
+    """What one run over one part of a source brought. `problem` is a sentence, empty when all went well."""
+
+    source: str
+    part: str
+    taken: Taken = field(default_factory=Taken)
+    refused: int = 0
+    pages: int = 0
+    total: int | None = None
+    at: str = ""
+    finished: bool = False
+    stopped: bool = False
+    problem: str = ""
+    seconds: float = 0.0
+
+    @property
+    def read(self) -> int:
+        return self.taken.read + self.refused
+
+    def line(self) -> str:
+        """The summary: read = new + changed + unchanged + refused."""
+        taken = self.taken
+        return (
+            f"{self.source}{f' {self.part}' if self.part else ''}: {self.read:,} read = {taken.new:,} new"
+            f" + {taken.changed:,} changed + {taken.unchanged:,} unchanged + {self.refused:,} refused"
+            f" ({self.pages:,} answers, {self.seconds:,.1f} s)"
+        )
+
+
+class _Lost(Exception):
+    """Somebody else holds the claim now: what this page brought is not kept."""
+
+
+# --- the worker's step -----------------------------------------------------------------------------------
+
+
+def fetch_due(seconds: float = PORTION) -> int:
+    """Fetches from every followed source that is due, for about so long; returns how many entries it read."""
+    enrol()
+    end, read = time.monotonic() + seconds, 0
+    for key in due():
+        read += _have_turn(key, end)
+        if time.monotonic() > end:
+            break
+    return read
+
+
+def enrol() -> None:
+    """Gives every followed part of every followed source a row; what is new there is due at once."""
+    known = {(source, part): due_at for source, part, due_at in _rows()}
+    followed = doors.followed()
+    for one in followed:
+        if known.get((one.source, one.part), 0) is None:
+            rows = SourceState.objects.filter(source=one.source, part=one.part, due_at__isnull=True)
+            rows.update(due_at=datetime.now(UTC))
+    missing = [one for one in followed if (one.source, one.part) not in known]
+    SourceState.objects.bulk_create(
+        [SourceState(source=one.source, part=one.part) for one in missing], ignore_conflicts=True
+    )
+
+
+def _rows() -> Iterable[tuple[str, str, datetime | None]]:
+    return SourceState.objects.values_list("source", "part", "due_at")
+
+
+def due() -> list[int]:
+    """Keys of the rows that are followed, due and claimed by nobody, the longest due first."""
+    now = datetime.now(UTC)
+    followed = {(one.source, one.part) for one in doors.followed()}
+    rows = SourceState.objects.filter(_free(now), due_at__lte=now).order_by("due_at", "pk")
+    return [key for key, *which in rows.values_list("pk", "source", "part") if tuple(which) in followed]
+
+
+def _have_turn(key: int, end: float) -> int:
+    claim = _claim(key)
+    if claim is None:
+        return 0
+    state = SourceState.objects.get(pk=key)
+    harvest = Harvest(state.source, state.part)
+    _run(state, claim, harvest, lambda: time.monotonic() > end)
+    return harvest.read
+
+
+# --- by hand ---------------------------------------------------------------------------------------------
+
+
+def fetch(source: str, wish: Wish, progress: OnPage | None = None) -> Harvest:
+    """Fetches one part of one source to its end, whether or not it is followed.
+
+    With a last day it is a harvest of its own; without, the worker goes on from where this one ends. The
+    same call after one that was cut off goes on in the middle. Ctrl-C stops between two pages. Raises
+    SourceError when the source is unknown or somebody else is fetching it.
+    """
+    doors.live_source(source, wish.part)  # says at once when there is no such source
+    part = wish.part if wish.until is None else f"{wish.part} {wish.since or ''}..{wish.until}".strip()
+    state, _ = SourceState.objects.get_or_create(source=source, part=part, defaults={"due_at": None})
+    claim = _claim(state.pk)
+    if claim is None:
+        raise SourceError(f"{source} is being fetched already. Try again when that has ended.")
+    state.refresh_from_db()
+    if wish.since and state.since != wish.since:
+        state.cursor = ""
+    harvest = Harvest(source, part)
+    _run(state, claim, harvest, lambda: False, progress, wish)
+    if wish.until is not None and harvest.finished:
+        SourceState.objects.filter(pk=state.pk).delete()
+    return harvest
+
+
+# --- one run ---------------------------------------------------------------------------------------------
+
+
+def _claim(key: int) -> str | None:
+    """Takes the row for this process alone; None if another one has it."""
+    now, claim = datetime.now(UTC), uuid.uuid4().hex
+    rows = SourceState.objects.filter(_free(now), pk=key)
+    return claim if rows.update(claim=claim, claimed_until=now + LEASE, tried_at=now) else None
+
+
+def _free(now: datetime) -> Q:
+    return Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
+
+
+def _run(
+    state: SourceState,
+    claim: str,
+    harvest: Harvest,
+    enough: Callable[[], bool],
+    progress: OnPage | None = None,
+    asked: Wish | None = None,
+) -> None:
+    """Reads pages until the harvest ends, breaks or has had `enough`, and gives the claim back."""
+    began = time.monotonic()
+    try:
+        source = doors.live_source(state.source, asked.part if asked else state.part)
+        wish = _begin(state, asked)
+        while True:
+            page = source.page(wish, state.cursor)
+            _keep(state, claim, source, page, harvest)
+            if progress:
+                progress(harvest)
+            if not page.cursor:
+                harvest.finished = True
+                break
+            if enough():
+                break
+        _give_back(state, claim)
+    except _Lost:
+        log.warning("%s: another process has taken over", state)
+    except KeyboardInterrupt:
+        harvest.stopped = True
+        _give_back(state, claim)
+    except SourceError as error:
+        harvest.problem = str(error)
+        _failed(state, claim, harvest.problem, getattr(error, "wait", 0.0))
+    except Exception as error:
+        log.exception("%s: an answer could not be taken in", state)
+        harvest.problem = f"Its answer could not be taken in ({type(error).__name__}); the log says more."
+        _failed(state, claim, harvest.problem, 0.0)
+    finally:
+        harvest.seconds = time.monotonic() - began
+    if harvest.taken.new:
+        retire_builtin()
+
+
+def _begin(state: SourceState, asked: Wish | None) -> Wish:
+    """What this run asks for: what an interrupted one did, else everything since some days before the end of
+    the last one."""
+    if not state.cursor:
+        again = state.read_upto - timedelta(days=settings.SOURCE_DAYS) if state.read_upto else None
+        state.since = (asked.since if asked else None) or again
+        state.until = asked.until if asked else None
+        state.new = state.changed = state.read = state.refused = 0
+    return Wish(asked.part if asked else state.part, state.since, state.until)
+
+
+def _keep(state: SourceState, claim: str, source: LiveSource, page: Page, harvest: Harvest) -> None:
+    """One transaction: what the page holds, where the next one is, and that the claim is still ours."""
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        taken, refused = take_in_page(page.items, now, str(state))
+        state.cursor = page.cursor
+        state.new += taken.new
+        state.changed += taken.changed
+        state.read += taken.read + refused
+        state.refused += refused
+        if page.upto and (state.read_upto is None or page.upto > state.read_upto):
+            state.read_upto = page.upto
+        changes = {
+            name: getattr(state, name)
+            for name in ("cursor", "since", "until", "new", "changed", "read", "refused", "read_upto")
+        }
+        if not page.cursor:
+            changes |= {"succeeded_at": now, "failures": 0, "problem": "", "due_at": _next(state, now)}
+        mine = SourceState.objects.filter(pk=state.pk, claim=claim)
+        if not mine.update(claimed_until=now + LEASE, in_all=F("in_all") + taken.read, **changes):
+            raise _Lost
+    harvest.taken.add(taken)
+    harvest.refused += refused
+    harvest.pages += 1
+    harvest.total, harvest.at = page.total, page.at
+
+
+def _next(state: SourceState, now: datetime) -> datetime | None:
+    """When the row is due again; never, if it is not followed."""
+    for one in doors.followed():
+        if (one.source, one.part) == (state.source, state.part):
+            return now + one.every
+    return None
+
+
+def _give_back(state: SourceState, claim: str) -> None:
+    SourceState.objects.filter(pk=state.pk, claim=claim).update(claim="", claimed_until=None)
+
+
+def _failed(state: SourceState, claim: str, problem: str, wait: float) -> None:
+    """Writes down what went wrong; the source is due again after a pause that doubles with each failure."""
+    failures = state.failures + 1
+    pause = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(failures - 1, 20)) * random.uniform(1.0, 1.25)  # noqa: S311
+    again = datetime.now(UTC) + timedelta(seconds=max(wait, pause))
+    changes = {"due_at": again} if state.due_at is not None else {}
+    SourceState.objects.filter(pk=state.pk, claim=claim).update(
+        claim="", claimed_until=None, failures=failures, problem=problem[:500], **changes
+    )
+    log.info("%s: %s It is tried again at %s UTC.", state, problem, f"{again:%H:%M}")
+
+
+# --- what a page holds -----------------------------------------------------------------------------------
+
+
+def take_in_page(
+    items: Iterable[PaperRecord | Gone | Reject], now: datetime, what: str = "source"
+) -> tuple[Taken, int]:
+    """Takes records in, withdraws what is gone, and says how many entries were refused, with a log line."""
+    records: list[PaperRecord] = []
+    gone: list[Gone] = []
+    refused: list[Reject] = []
+    doubted = 0
+    for item in items:
+        if isinstance(item, PaperRecord):
+            believed = moments.believable(item, now.date())
+            doubted += believed is not item
+            records.append(believed)
+        elif isinstance(item, Gone):
+            gone.append(item)
+        else:
+            refused.append(item)
+    withdrawn = _withdrawals(gone)
+    if doubted:
+        log.warning("%s: %d entries had dates that cannot be; the dates were left out", what, doubted)
+    if refused:
+        first = refused[0]
+        log.warning("%s: %d entries refused; first: %s %s", what, len(refused), first.reason, first.excerpt)
+    taken = take_in([*records, *withdrawn], now)
+    # Papers that are gone and were never here have been read, too.
+    taken.unchanged += len(gone) - len(withdrawn)
+    return taken, len(refused)
+
+
+def _withdrawals(gone: Sequence[Gone]) -> list[PaperRecord]:
+    """A record that withdraws each known paper; a deleted record has no words of its own."""
+    sources = {one.identifier: one.source for one in gone}
+    known = Paper.objects.filter(identifier__in=sources).values_list("identifier", "title")
+    return [
+        PaperRecord(sources[identifier], title, (identifier,), withdrawn=True) for identifier, title in known
+    ]

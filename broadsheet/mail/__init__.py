@@ -1,0 +1,47 @@
+"""Sends mail: one queue for everything, one sender that a crash cannot confuse, one list of who wants none.
+
+mail.post("ada@example.org", "Subject", "Text")     queued in the caller's transaction
+mail.deliver()                                      hands over what is due
+"""
+
+from broadsheet.mail.addresses import BadAddress
+from broadsheet.mail.delivery import (
+    MailTrouble,
+    Report,
+    Writer,
+    deliver,
+    deliver_due,
+    expire,
+    pause,
+    recover,
+    resume,
+)
+from broadsheet.mail.messages import LARGEST, Content
+from broadsheet.mail.posting import cancel, forget, is_suppressed, post, suppress, suppressed_among
+from broadsheet.mail.setup import NotSetUp, is_set_up, origin, sender, server
+
+__all__ = [
+    "LARGEST",
+    "BadAddress",
+    "Content",
+    "MailTrouble",
+    "NotSetUp",
+    "Report",
+    "Writer",
+    "cancel",
+    "deliver",
+    "deliver_due",
+    "expire",
+    "forget",
+    "is_set_up",
+    "is_suppressed",
+    "origin",
+    "pause",
+    "post",
+    "recover",
+    "resume",
+    "sender",
+    "server",
+    "suppress",
+    "suppressed_among",
+]

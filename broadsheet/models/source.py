@@ -1,0 +1,67 @@
+"""How far each live source has been read, when it is due, and what is watched for signals."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+
+class SourceState(models.Model):
+    """One part of one source: a set of arXiv's, a feed's address; empty where a source has no parts.
+
+    `read_upto` is the source's own day up to which everything was told. While a harvest is under way,
+    `cursor` says where it is, `since` and `until` what it asked for, and `new`, `changed`, `read` and
+    `refused` count what it brought so far; afterwards they are what the last one brought. `due_at` null:
+    never by itself. Who holds `claim` until `claimed_until` is the only one to fetch.
+    `problem` is a sentence, empty when all is well; `failures` counts how often in a row.
+    """
+
+    source = models.CharField(max_length=32)
+    part = models.CharField(max_length=500, blank=True)
+    cursor = models.TextField(blank=True)
+    since = models.DateField(null=True, blank=True)
+    until = models.DateField(null=True, blank=True)
+    read_upto = models.DateField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    tried_at = models.DateTimeField(null=True, blank=True)
+    succeeded_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    problem = models.TextField(blank=True)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    read = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    in_all = models.PositiveBigIntegerField(default=0)
+    claim = models.CharField(max_length=32, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "part"], name="source_part_once")]
+        ordering = ["source", "part"]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.part}".strip()
+
+
+class Watch(models.Model):
+    """Something that a source is asked about again and again: a repository for its stars, a paper for its
+    citations.
+
+    `key` is what the source calls it (`ada/engine`, a paper's identifier). `etag` is what the source said
+    to send along, so that it can answer "nothing new". `due_at` null: it is gone, and not asked about again.
+    """
+
+    source = models.CharField(max_length=32)
+    key = models.CharField(max_length=255)
+    etag = models.CharField(max_length=255, blank=True)
+    value = models.FloatField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "key"], name="watch_once")]
+        indexes = [models.Index(fields=["source", "due_at"], name="watch_due")]
+        verbose_name_plural = "watches"
+
+    def __str__(self) -> str:
+        return f"{self.key} at {self.source}"
