@@ -7,6 +7,7 @@ for that reader and changes nothing. Permission to see is judged by the verbs to
 from broadsheet.community.following import follow, papers_followed, unfollow
 from broadsheet.community.marks import mark, refused_papers, unmark
 from broadsheet.community.moderating import log
+from broadsheet.community.notices import post_due
 from broadsheet.community.owning import everything_of
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import is_newcomer, may_act, rules
@@ -24,6 +25,7 @@ __all__ = [
     "mark",
     "may_act",
     "papers_followed",
+    "post_due",
     "refused_papers",
     "rules",
     "submit",

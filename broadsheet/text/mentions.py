@@ -8,9 +8,7 @@ from html import escape
 from typing import Final
 
 _PIECES: Final = re.compile(r"(<[^>]*>)")
-_NAME: Final = re.compile(
-    r"(?<![\w@/.-])@([A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?)(?![\w-])", re.ASCII
-)
+_NAME: Final = re.compile(r"(?<![\w@/.-])@([A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?)(?![\w-])", re.ASCII)
 # Where an @ is no mention: inside other links, code and formulas.
 _CLOSED: Final = ("a", "code", "pre", "math")
 

@@ -32,20 +32,27 @@ def claim(request: HttpRequest, spelling: str) -> HttpResponse:
     status = 200
     if request.method == "POST":
         try:
-            made = claiming.claim(reader, paper.pk, request.POST.get("name", ""), request.POST.get("words", ""))
+            made = claiming.claim(
+                reader, paper.pk, request.POST.get("name", ""), request.POST.get("words", "")
+            )
             said = "You are known as an author of this paper now." if made.state == "granted" else ""
             messages.success(request, said or "Curators will look at it. You find the answer here.")
             return access.see(claim_path(paper))
         except community.Refused as refusal:
             if refusal.status == 403:
                 raise
-            known, status = {"refusal": str(refusal), "words": request.POST.get("words", "")[:2_000]}, refusal.status
+            known, status = (
+                {"refusal": str(refusal), "words": request.POST.get("words", "")[:2_000]},
+                refusal.status,
+            )
     return _page(request, reader, paper, status, **known)
 
 
 def _page(request: HttpRequest, reader: Reader, paper: Paper, status: int = 200, **more: Any) -> HttpResponse:
     mine = Claim.objects.filter(paper=paper, reader=reader).first()
-    links = Link.objects.filter(paper=paper, source=claiming.SOURCE) if mine and mine.state == "granted" else ()
+    links = (
+        Link.objects.filter(paper=paper, source=claiming.SOURCE) if mine and mine.state == "granted" else ()
+    )
     known = {
         "paper": paper,
         "plain_title": plain_title(paper),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from broadsheet import community, exports
 from broadsheet.community import collecting
 from broadsheet.models import Collection
-from broadsheet.web import access, cards, following, library, links, papers
+from broadsheet.web import access, cards, following, links, marks, papers
 from broadsheet.web.asked import page_number
 from broadsheet.web.context import address
 from broadsheet.web.limits import HOUR, Limit
@@ -52,7 +52,7 @@ def collections(request: HttpRequest) -> HttpResponse:
         try:
             made = collecting.make(reader, said["name"], said["note"], said["visibility"] or "private")
             if paper := request.POST.get("paper"):
-                collecting.put(reader, made.pk, library.named(paper).pk)
+                collecting.put(reader, made.pk, marks.named(paper).pk)
                 return access.see(access.next_of(request, made.get_absolute_url()))
             return access.see(made.get_absolute_url())
         except community.Refused as refusal:
@@ -84,7 +84,13 @@ def collection(request: HttpRequest, key: int, secret: str = "") -> HttpResponse
         "mine": mine,
         "note": html_of(found.note, {}) if found.note else "",
         "rows": [
-            Row(card, item.paper.identifier, item.place, item.note, html_of(item.note, {}) if item.note else "")
+            Row(
+                card,
+                item.paper.identifier,
+                item.place,
+                item.note,
+                html_of(item.note, {}) if item.note else "",
+            )
             for card, item in zip(shown, items, strict=True)
         ],
         "path": path,
@@ -96,7 +102,9 @@ def collection(request: HttpRequest, key: int, secret: str = "") -> HttpResponse
         "secret_link": address(request, path_of(found, found.secret)) if mine else "",
         "feeds": links.feeds(path),
         "exports": [(f"{path}.{made.extension}", made.label) for made in exports.FORMATS.values()],
-        "follow": None if mine or secret else following.button(reader, "collection", str(found.pk), found.name),
+        "follow": None
+        if mine or secret
+        else following.button(reader, "collection", str(found.pk), found.name),
         "canonical": address(request, path),
         "secret": bool(secret) or found.visibility != "public",
     }
@@ -168,7 +176,7 @@ def delete(request: HttpRequest, key: int) -> HttpResponse:
 @access.acts("collection.put", OFTEN)
 def put(request: HttpRequest, key: int) -> HttpResponse:
     """Puts a paper in, or gives one that is in another note."""
-    reader, paper = access.demand_reader(request), library.named(request.POST.get("paper", ""))
+    reader, paper = access.demand_reader(request), marks.named(request.POST.get("paper", ""))
     note = request.POST.get("note")
     collecting.put(reader, key, paper.pk, note)
     return access.see(access.next_of(request, access.came_from(request, f"/collections/{key}")))
@@ -176,7 +184,7 @@ def put(request: HttpRequest, key: int) -> HttpResponse:
 
 @access.acts("collection.take_out", OFTEN)
 def take_out(request: HttpRequest, key: int) -> HttpResponse:
-    reader, paper = access.demand_reader(request), library.named(request.POST.get("paper", ""))
+    reader, paper = access.demand_reader(request), marks.named(request.POST.get("paper", ""))
     collecting.take_out(reader, key, paper.pk)
     return access.see(access.next_of(request, access.came_from(request, f"/collections/{key}")))
 
@@ -184,11 +192,9 @@ def take_out(request: HttpRequest, key: int) -> HttpResponse:
 @access.acts("collection.move", OFTEN)
 def move(request: HttpRequest, key: int) -> HttpResponse:
     """Moves a paper to a place of the collection."""
-    reader, paper = access.demand_reader(request), library.named(request.POST.get("paper", ""))
+    reader, paper = access.demand_reader(request), marks.named(request.POST.get("paper", ""))
     said = request.POST.get("place", "")
     if not (said.isascii() and said.isdecimal() and len(said) <= 6):
         raise BadRequest("A place is a whole number from 1.")
     collecting.move(reader, key, paper.pk, int(said))
     return access.see(access.next_of(request, access.came_from(request, f"/collections/{key}")))
-
-

@@ -110,7 +110,9 @@ def news(request: HttpRequest) -> HttpResponse:
 
 def _groups(followed: list[Follow]) -> list[tuple[str, list[Row]]]:
     numbers = [int(each.key) for each in followed if each.kind == "collection" and each.key.isdecimal()]
-    names = dict(Collection.objects.filter(pk__in=numbers).exclude(visibility="private").values_list("pk", "name"))
+    names = dict(
+        Collection.objects.filter(pk__in=numbers).exclude(visibility="private").values_list("pk", "name")
+    )
     rows: dict[str, list[Row]] = {}
     for each in followed:
         name = each.key

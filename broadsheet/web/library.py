@@ -16,59 +16,48 @@ from broadsheet.models import MARKS, Paper
 from broadsheet.web import access, cards, papers
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.limits import HOUR, Limit
+from broadsheet.web.marks import WORDS, named, own_buttons
 from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
 
 # What the address of each list ends with, and what it is called.
-LISTS: Final = {"saved": ("", "Library"), "read": ("/read", "Read"), "refused": ("/not-interested", "Not interested")}
-WORDS: Final = {
-    "saved": ("Save", "Saved", "Take out"),
-    "read": ("Mark as read", "Read", "Not read"),
-    "refused": ("Not interested", "Not interested", "Show again"),
+LISTS: Final = {
+    "saved": ("", "Library"),
+    "read": ("/read", "Read"),
+    "refused": ("/not-interested", "Not interested"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """One mark as a form: what it says, whether it is on, what pressing it does."""
-
-    kind: str
-    word: str
-    on: bool
-
-
-def buttons(kinds: set[str]) -> list[Button]:
-    return [Button(kind, WORDS[kind][1 if kind in kinds else 0], kind in kinds) for kind in MARKS]
-
-
-def named(identifier: str) -> Paper:
-    """The paper that a form means. Raises Refused (404)."""
-    found = Paper.objects.filter(identifier=identifier[:255]).first()
-    if found is None:
-        raise community.Refused("There is no such paper here.", 404)
-    return found
-
-
 def path_of(kind: str) -> str:
     return "/library" + LISTS[kind][0]
 
 
 @access.acts("mark", Limit(2_000, HOUR), Limit(10_000, HOUR, "address"))
 def mark(request: HttpRequest) -> HttpResponse:
-    """Puts the mark `kind` on a paper, or with `on=0` takes it off."""
+    """Puts the mark `kind` on a paper, or takes the mark `off` away."""
     reader = access.demand_reader(request)
-    paper, kind, on = named(request.POST.get("paper", "")), request.POST.get("kind", ""), request.POST.get("on")
-    if on == "0":
+    paper, off = _meant(request), request.POST.get("off", "")
+    kind = off or request.POST.get("kind", "")
+    if off:
         community.unmark(reader, paper.pk, kind)
     else:
         community.mark(reader, paper.pk, kind)
     if not wants_fragment(request):
         return access.see(access.next_of(request, access.came_from(request, paper.get_absolute_url())))
     if request.POST.get("brief"):
-        known = {"identifier": paper.identifier, "said": WORDS[kind][1], "kind": kind, "undone": on == "0"}
+        known = {"key": paper.pk, "said": WORDS[kind][1], "kind": kind, "undone": bool(off)}
         return render(request, "community/_marked.html", known)
-    kinds = marks.marks_on(reader, [paper.pk]).get(paper.pk, set())
-    return render(request, "community/_marks.html", {"paper": paper, "marks": buttons(kinds)})
+    return render(request, "community/_marks.html", {"paper": paper, "marks": own_buttons(request, paper)})
+
+
+def _meant(request: HttpRequest) -> Paper:
+    """The paper of a form: by its number, as lists give it, or by its identifier."""
+    number = request.POST.get("key", "")
+    if not number:
+        return named(request.POST.get("paper", ""))
+    fine = number.isascii() and number.isdecimal() and len(number) < 19
+    found = Paper.objects.filter(pk=int(number)).first() if fine else None
+    if found is None:
+        raise community.Refused("There is no such paper here.", 404)
+    return found
 
 
 @require_safe
@@ -105,5 +94,3 @@ def file(request: HttpRequest, form: str, kind: str = "saved") -> HttpResponse:
     if not found:
         raise Http404("This list is empty.")
     return papers.file(request, found, form, exports.filename(LISTS[kind][1], form))
-
-

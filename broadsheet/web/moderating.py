@@ -214,7 +214,9 @@ def _reader(username: str) -> Reader:
 def role(request: HttpRequest, username: str) -> HttpResponse:
     """Gives a reader another role."""
     whom = _reader(username)
-    moderating.give_role(access.demand_operator(request), whom.pk, request.POST.get("role", ""), _reason(request))
+    moderating.give_role(
+        access.demand_operator(request), whom.pk, request.POST.get("role", ""), _reason(request)
+    )
     return _done(request, "The role is given.", f"/moderation/readers/{whom.username}")
 
 
@@ -285,5 +287,3 @@ def _wanted(request: HttpRequest) -> dict[str, int | bool]:
             raise community.Refused(f"“{words}” is a whole number from 0 to 100,000.", 400)
         wanted[name] = int(said)
     return wanted
-
-

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 
 from broadsheet import community, search, text
 from broadsheet.community import claiming, notices, talking, threads
-from broadsheet.models import REACTIONS, REPORT_REASONS, Comment, CommentVersion, Notice, Paper, Reader
-from broadsheet.web import access, cards, errors, links
+from broadsheet.models import REPORT_REASONS, Comment, CommentVersion, Notice, Paper, Reader
+from broadsheet.web import access, cards, links
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.limits import DAY, HOUR, Limit
@@ -155,7 +155,9 @@ def _form(
     refusal: community.Refused | None = None,
 ) -> HttpResponse:
     """The form alone on a page: to answer, to look before posting, to mend what was refused."""
-    above = Comment.objects.select_related("reader").filter(pk=parent, paper=paper).first() if parent else None
+    above = (
+        Comment.objects.select_related("reader").filter(pk=parent, paper=paper).first() if parent else None
+    )
     known = {
         "paper": paper,
         "plain_title": plain_title(paper),
@@ -319,7 +321,11 @@ def heard(request: HttpRequest) -> HttpResponse:
     found = list(rows.select_related("comment__reader", "comment__paper")[:NOTICES])
     known = {
         "rows": [
-            (one, plain_title(one.comment.paper), text.shorten(text.plain_line(one.comment.text[:1_000]), 200))
+            (
+                one,
+                plain_title(one.comment.paper),
+                text.shorten(text.plain_line(one.comment.text[:1_000]), 200),
+            )
             for one in found
         ],
         "unseen": sum(one.seen_at is None for one in found),
@@ -343,6 +349,7 @@ def by_mail(request: HttpRequest) -> HttpResponse:
 
 def claims_shown(paper: Paper) -> list[tuple[Any, SafeString]]:
     """The known authors of a paper, each with what they say to its readers."""
-    return [(claim, html_of(claim.note, {}) if claim.note else mark_safe("")) for claim in claiming.claims_on(paper)]
-
-
+    return [
+        (claim, html_of(claim.note, {}) if claim.note else mark_safe(""))
+        for claim in claiming.claims_on(paper)
+    ]
