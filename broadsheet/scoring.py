@@ -39,10 +39,11 @@ class Weights:
 class Facts(NamedTuple):
     """What is known of one paper when it is scored. Counts are ≥ 0.
 
-    `place` is its rank, from 1, on the list of the source that announced it; None without one.
+    `upvotes` are our readers' votes by their weight. `place` is the paper's rank, from 1, on the list of the
+    source that announced it; None without one.
     """
 
-    upvotes: int = 0
+    upvotes: float = 0
     outside_upvotes: int = 0
     comments: int = 0
     outside_comments: int = 0

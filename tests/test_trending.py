@@ -135,7 +135,7 @@ def test_one_vote_moves_a_paper_everywhere_at_once() -> None:
     papers(3)
     last = Paper.objects.order_by("pk").last()
     assert last is not None
-    Paper.objects.filter(pk=last.pk).update(upvotes=2)
+    Paper.objects.filter(pk=last.pk).update(upvotes=2, upvote_weight=2)
     moved = trending.restand(last.pk)
     assert moved is not None and moved.voted
     for filters in (Filters(), Filters("cs.CL"), Filters("cs")):

@@ -13,22 +13,48 @@ from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import is_newcomer, may_act, rules
 from broadsheet.community.submitting import fetch_due, submit
 from broadsheet.community.talking import forget_talk
+from broadsheet.community.votes import (
+    Evidence,
+    Voted,
+    Voters,
+    forget_votes,
+    from_log,
+    marks_of,
+    recount,
+    ripen_due,
+    take_back,
+    take_votes_back,
+    upvote,
+    voters,
+)
 
 __all__ = [
+    "Evidence",
     "Refused",
+    "Voted",
+    "Voters",
     "everything_of",
     "fetch_due",
     "follow",
     "forget_talk",
+    "forget_votes",
+    "from_log",
     "is_newcomer",
     "log",
     "mark",
+    "marks_of",
     "may_act",
     "papers_followed",
     "post_due",
+    "recount",
     "refused_papers",
+    "ripen_due",
     "rules",
     "submit",
+    "take_back",
+    "take_votes_back",
     "unfollow",
     "unmark",
+    "upvote",
+    "voters",
 ]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from broadsheet import identifiers
 from broadsheet.catalog import placing
-from broadsheet.community.proofs import at, orcid_of, orcid_records, verified_addresses
+from broadsheet.community.proofs import at, orcid_records, verified_addresses
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import may_act, open_paper
 from broadsheet.community.submitting import address

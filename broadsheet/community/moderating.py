@@ -49,6 +49,7 @@ KINDS: Final = {
     "dismiss": "found nothing wrong with what was reported",
     "rules": "changed the rules",
     "role": "gave a reader another role",
+    "votes": "took false votes back",
 }
 
 

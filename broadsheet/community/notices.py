@@ -107,9 +107,9 @@ def _post(key: int) -> int:
         )
         last = rows.order_by("-pk").values_list("pk", flat=True).first()
         count = rows.update(posted_at=timezone.now())
-        if shown and mail.is_set_up() and reader.is_active and wants_mail(reader):
-            if reader.email.lower() in verified_addresses(reader):
-                _write(reader, shown, f"talk:{reader.pk}:{last}")
+        wanted = mail.is_set_up() and reader.is_active and wants_mail(reader)
+        if shown and wanted and reader.email.lower() in verified_addresses(reader):
+            _write(reader, shown, f"talk:{reader.pk}:{last}")
     return count
 
 

@@ -256,6 +256,11 @@ ARXIV_OAI_URL = _web_address("BROADSHEET_ARXIV_OAI_URL", "https://oaipmh.arxiv.o
 ARXIV_RSS_URL = _web_address("BROADSHEET_ARXIV_RSS_URL", "https://rss.arxiv.org/rss")
 ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
 
+# The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
+# the first that fits; and how often one address may ask for data in a minute (0: as often as it likes).
+API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
+DIALECTS = (("/api/", "broadsheet.api.huggingface.refuse"),)
+
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",

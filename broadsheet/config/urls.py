@@ -5,26 +5,28 @@ from __future__ import annotations
 from django.urls import URLPattern, path, register_converter
 
 from broadsheet import feeds
+from broadsheet.api.addresses import addresses as dialects
 from broadsheet.web import (
+    authors,
     claiming,
     collecting,
-    following,
-    library,
-    moderating,
-    stopping,
-    submitting,
-    talk,
-    authors,
     errors,
+    following,
     guide,
     health,
     joining,
+    library,
     listings,
+    moderating,
     papers,
     readers,
     saved,
     searching,
     several,
+    stopping,
+    submitting,
+    talk,
+    voting,
     wayfinding,
 )
 
@@ -209,8 +211,11 @@ urlpatterns = [
     *_COMMUNITY,
     *_MODERATION,
     *_ACCOUNT,
+    *dialects,
     path("", listings.newest),
     *_listings(),
+    path("papers/<path:spelling>/upvote", voting.upvote),
+    path("papers/<path:spelling>/take-back", voting.take_back),
     path("papers/<path:spelling>", papers.paper),
     path("author/<path:slug>.<feed:form>", feeds.author),
     path("author/<path:slug>", authors.author),

@@ -19,6 +19,7 @@ class Standable(Protocol):
     submitted_at: datetime | None
     hidden: bool
     upvotes: int
+    upvote_weight: float
     outside_upvotes: int
     comments: int
     outside_comments: int
@@ -51,7 +52,7 @@ def _middle(month: int | None) -> date | None:
 
 def facts(paper: Standable) -> scoring.Facts:
     return scoring.Facts(
-        paper.upvotes,
+        paper.upvote_weight,
         paper.outside_upvotes,
         paper.comments,
         paper.outside_comments,
@@ -68,6 +69,7 @@ _READ = (
     "submitted_at",
     "hidden",
     "upvotes",
+    "upvote_weight",
     "outside_upvotes",
     "comments",
     "outside_comments",

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from broadsheet import community
-from broadsheet.community import claiming
+from broadsheet.community import claiming, proofs
 from broadsheet.models import Claim, Link, Paper, Reader
 from broadsheet.web import access, cards
 from broadsheet.web.limits import DAY, HOUR, Limit
@@ -61,7 +61,7 @@ def _page(request: HttpRequest, reader: Reader, paper: Paper, status: int = 200,
         "links": [(link.pk, link.kind, link.url) for link in links],
         "kinds": claiming.AUTHOR_LINKS,
         "claim_path": claim_path(paper),
-        "orcid": claiming.orcid_of(reader),
+        "orcid": proofs.orcid_of(reader),
         "longest": claiming.LONGEST_NOTE,
     }
     return render(request, "community/claim.html", known | more, status=status)

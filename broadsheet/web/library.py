@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -26,6 +25,8 @@ LISTS: Final = {
     "read": ("/read", "Read"),
     "refused": ("/not-interested", "Not interested"),
 }
+
+
 def path_of(kind: str) -> str:
     return "/library" + LISTS[kind][0]
 

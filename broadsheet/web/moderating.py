@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from broadsheet import community, search, text
-from broadsheet.community import claiming, moderating, submitting, talking
+from broadsheet.community import claiming, moderating, proofs, submitting, talking
 from broadsheet.models import ROLES, Ban, Comment, Moderation, Paper, Reader
 from broadsheet.web import access
 from broadsheet.web.asked import page_number
@@ -36,7 +36,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         ],
         "submissions": submitting.queue(),
         "claims": [
-            (one, plain_title(one.paper), claiming.orcid_of(one.reader)) for one in claiming.claim_queue()
+            (one, plain_title(one.paper), proofs.orcid_of(one.reader)) for one in claiming.claim_queue()
         ],
     }
     return render(request, "community/desk.html", known)

@@ -15,11 +15,11 @@ from django.utils.cache import patch_vary_headers
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from broadsheet import exports, identifiers, search, text, trending
+from broadsheet import community, exports, identifiers, search, text, trending
 from broadsheet.community import collecting, submitting
 from broadsheet.models import Link, Paper
 from broadsheet.models.category import category_names
-from broadsheet.web import access, authors, cards, charts, errors, links, marks, talk
+from broadsheet.web import access, authors, cards, charts, errors, links, marks, talk, voting
 from broadsheet.web.alike import SIMILAR_SORTS, Several, ways
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address, base
@@ -152,7 +152,8 @@ def _page(request: HttpRequest, found: Paper) -> HttpResponse:
         "charts": drawings,
         "drawn": any(drawing.path for drawing in drawings),
         "reasons": cards.reasons_of(trending.reasons(found, trending.ALL_TIME)),
-        "votes": cards.votes(found),
+        "vote": voting.box(request, found),
+        "voters": community.voters(found),
         "versions": _versions(found),
         "categories": [(cards.named(code, 64), category_names().get(code, "")) for code in found.categories],
         "comment": cards.line(found.comment, LINE),

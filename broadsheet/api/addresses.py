@@ -1,0 +1,18 @@
+"""Where each dialect lives. Paths are the clients' own; a prefix stands where a client lets us choose one."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from broadsheet.api import huggingface
+
+HUGGINGFACE: list[URLPattern] = [
+    path("api/daily_papers", huggingface.daily_papers),
+    path("api/papers", huggingface.everything),
+    path("api/papers/search", huggingface.found),
+    path("api/papers/<path:spelling>", huggingface.paper),
+    path("api/arxiv/<path:spelling>/repos", huggingface.repositories),
+    *(path(f"api/{kind}", huggingface.by_tag, {"kind": kind}) for kind in ("models", "datasets", "spaces")),
+]
+
+addresses: list[URLPattern] = [*HUGGINGFACE]
