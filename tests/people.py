@@ -13,14 +13,14 @@ PASSWORD = "a long walk through Ghent"
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def reader(name: str = "alice", **changes: Any) -> Reader:
+def reader(username: str = "alice", **changes: Any) -> Reader:
     """An account that is old enough to count in full, unless told otherwise."""
-    told: dict[str, Any] = {"joined_at": OLD, "email": f"{name}@example.org"} | changes
-    return Reader.objects.create_user(name, password=told.pop("password", PASSWORD), **told)
+    told: dict[str, Any] = {"joined_at": OLD, "email": f"{username}@example.org"} | changes
+    return Reader.objects.create_user(username, password=told.pop("password", PASSWORD), **told)
 
 
-def young(name: str, days: float = 0.0, **changes: Any) -> Reader:
-    return reader(name, joined_at=datetime.now(UTC) - timedelta(days=days), **changes)
+def young(username: str, days: float = 0.0, **changes: Any) -> Reader:
+    return reader(username, joined_at=datetime.now(UTC) - timedelta(days=days), **changes)
 
 
 def signed_in(who: Reader, **client: Any) -> Client:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path, register_converter
+from django.views.generic import RedirectView
 
-from broadsheet import feeds
+from broadsheet import admin, feeds
 from broadsheet.api.addresses import addresses as dialects
 from broadsheet.web import (
     authors,
+    belongings,
     claiming,
     collecting,
     errors,
     following,
     guide,
     health,
+    inviting,
     joining,
     library,
     listings,
@@ -25,6 +28,7 @@ from broadsheet.web import (
     several,
     stopping,
     submitting,
+    subscribing,
     talk,
     voting,
     wayfinding,
@@ -130,6 +134,13 @@ _SEARCH = [
 _ACCOUNT = [
     path("account", readers.account),
     path("account/sessions/end", readers.end_sessions),
+    path("account/profile", belongings.profile),
+    path("account/export", belongings.export),
+    path("account/delete", belongings.leave),
+    path("account/left", belongings.left),
+    path("account/link", inviting.by_session),
+    path("account/token/<str:token>", inviting.by_token),
+    path("readers/<str:name>", belongings.reader),
     *joining.addresses(),
 ]
 
@@ -207,9 +218,20 @@ _MODERATION = [
     path("moderation/claims/<int:key>", moderating.claim),
 ]
 
+# Mail: the form, and what the links in mail open.
+_MAIL = [
+    path("subscribe", subscribing.subscribe),
+    path("subscribe/preview", subscribing.preview),
+    path("subscription/confirm/<token>", subscribing.confirm),
+    path("subscription/manage/<token>", subscribing.manage),
+    path("subscription/unsubscribe/<token>", subscribing.unsubscribe),
+]
+
 urlpatterns = [
     *_COMMUNITY,
     *_MODERATION,
+    path("admin/", admin.site.urls),
+    path("admin", RedirectView.as_view(url="/admin/")),
     *_ACCOUNT,
     *dialects,
     path("", listings.newest),
@@ -221,7 +243,7 @@ urlpatterns = [
     path("author/<path:slug>", authors.author),
     *_SEARCH,
     path("calendar", listings.calendar),
-    path("subscribe", guide.subscribe),
+    *_MAIL,
     path("subscribe.opml", guide.subscriptions),
     path("about", guide.about),
     path("keys", guide.keys),

@@ -23,8 +23,12 @@ from broadsheet.operations.refusal import Refusal
 
 Say = Callable[[str], None]
 
-# What django_htmx brings and no page of ours loads; compressing it would take most of the first start.
-_UNUSED = ["django_htmx/ext/*", "django_htmx/ht*-4*", "django_htmx/htmx-2.js"]
+# What libraries bring and no page of ours loads; compressing it would take most of the first start.
+_UNUSED = [
+    *("django_htmx/ext/*", "django_htmx/ht*-4*", "django_htmx/htmx-2.js"),
+    *("admin/*/vendor/select2/*", "admin/js/vendor/*/*ry.js", "admin/js/vendor/xregexp/xregexp.js"),
+    *("admin/img/gis/*", "admin/*.txt", "admin/*.md"),
+]
 
 # Any number that no other program on the same PostgreSQL database uses as a lock.
 _MIGRATING = 7_231_903

@@ -36,18 +36,12 @@ def about(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def subscribe(request: HttpRequest) -> HttpResponse:
-    """Every feed there is. Mail needs an operator's settings and is not part of this page until then."""
-    return render(request, "subscribe.html", _feeds() | {"canonical": address(request, "/subscribe")})
-
-
-@require_safe
 def subscriptions(request: HttpRequest) -> HttpResponse:
     """OPML 2.0: all feeds in one file, for a feed reader to import."""
-    feeds = _feeds()
+    every = feeds()
     outlines = [
         (address(request, f"{path}.atom{query}"), address(request, f"{path}{query}"), name)
-        for path, query, name, _ in [*feeds["listings"], *feeds["fields"]]
+        for path, query, name, _ in [*every["listings"], *every["fields"]]
     ]
     response = render(request, "subscriptions.opml", {"outlines": outlines}, "text/x-opml; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="broadsheet.opml"'
@@ -57,7 +51,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
 Row = tuple[str, str, str, list[tuple[str, str, str]]]
 
 
-def _feeds() -> dict[str, list[Row]]:
+def feeds() -> dict[str, list[Row]]:
     """(path, query with its question mark, name, feeds) of the lasting listings and of the larger fields."""
     listings = [(path, "", name, links.feeds(path)) for path, name in LASTING]
     fields = []
