@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote
 
 from django.core.exceptions import BadRequest
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from broadsheet import community, exports, identifiers, search, text, trending
 from broadsheet.community import collecting, submitting
-from broadsheet.models import Link, Paper
+from broadsheet.models import Claim, Link, Paper, Submission
 from broadsheet.models.category import category_names
 from broadsheet.web import access, authors, cards, charts, errors, links, marks, talk, voting
 from broadsheet.web.alike import SIMILAR_SORTS, Several, ways
@@ -84,7 +85,12 @@ def _taken_out(request: HttpRequest, found: Paper) -> HttpResponse:
 
 
 def _named(spelling: str) -> Paper | None:
-    return Paper.objects.filter(identifier=spelling).prefetch_related("aliases").first()
+    # What few papers have is asked for only where the first query says that it is there.
+    found = Paper.objects.filter(identifier=spelling).prefetch_related("aliases")
+    return found.annotate(
+        claimed=Exists(Claim.objects.filter(paper=OuterRef("pk"), state="granted")),
+        was_brought=Exists(Submission.objects.filter(paper=OuterRef("pk"), state="listed")),
+    ).first()
 
 
 def _without_suffix(spelling: str) -> tuple[str, str]:
@@ -179,8 +185,8 @@ def _readers(request: HttpRequest, found: Paper) -> dict[str, Any]:
     """What readers know and keep of a paper, and the ways to add to it."""
     reader = access.reader_of(request)
     return {
-        "claims": talk.claims_shown(found),
-        "brought": submitting.brought_by(found),
+        "claims": talk.claims_shown(found) if getattr(found, "claimed", True) else [],
+        "brought": submitting.brought_by(found) if getattr(found, "was_brought", True) else None,
         "marks": marks.own_buttons(request, found),
         "collections": collecting.holding_paper(reader, found.pk) if reader else [],
         "claim_path": f"/claim/{found.get_absolute_url().removeprefix('/papers/')}",
