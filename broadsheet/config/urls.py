@@ -26,6 +26,7 @@ from broadsheet.web import (
     saved,
     searching,
     several,
+    sources,
     stopping,
     submitting,
     subscribing,
@@ -255,6 +256,7 @@ urlpatterns = [
     path("favicon.svg", wayfinding.icon),
     path("favicon.ico", wayfinding.icon),
     path("health", health.health),
+    path("sources", sources.sources),
 ]
 
 handler400 = errors.bad_request
