@@ -18,6 +18,7 @@ from broadsheet.web import (
     health,
     inviting,
     joining,
+    judging,
     library,
     listings,
     moderating,
@@ -203,6 +204,8 @@ _COMMUNITY = [
 # What curators do, and the log that everybody may read.
 _MODERATION = [
     path("moderation", moderating.desk),
+    path("moderation/votes", judging.votes),
+    path("moderation/votes/take-back", judging.take_back),
     path("moderation/log", moderating.log),
     path("moderation/log/<int:key>/undo", moderating.undo),
     path("moderation/rules", moderating.rules),
