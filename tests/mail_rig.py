@@ -212,6 +212,17 @@ def running(
         controller.stop()
 
 
+def configure(settings: Any, rig: Rig) -> None:
+    """Makes the code in this process hand its mail to the rig; one connection, as tests on SQLite have one
+    database in memory."""
+    settings.SMTP_URL = rig.url
+    settings.MAIL_FROM = "The Broadsheet <papers@broadsheet.example>"
+    settings.PUBLIC_URL = "https://papers.example.org"
+    settings.MAIL_IS_CONFIGURED = True
+    settings.MAIL_CONNECTIONS = 1
+    settings.ALLOWED_HOSTS = ["*"]
+
+
 def _checking(login: tuple[str, str]) -> Callable[..., AuthResult]:
     def check(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         given = (data.login.decode(), data.password.decode())

@@ -21,9 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def rig(tmp_path: Path, settings: Settings) -> Iterator[Rig]:
     with mail_rig.running(tmp_path) as running:
-        settings.SMTP_URL = running.url
-        settings.MAIL_FROM = "The Broadsheet <papers@broadsheet.example>"
-        settings.PUBLIC_URL = "https://papers.example.org"
+        mail_rig.configure(settings, running)
         yield running
 
 

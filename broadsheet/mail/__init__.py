@@ -17,7 +17,16 @@ from broadsheet.mail.delivery import (
     resume,
 )
 from broadsheet.mail.messages import LARGEST, Content
-from broadsheet.mail.posting import cancel, forget, is_suppressed, post, suppress, suppressed_among
+from broadsheet.mail.posting import (
+    cancel,
+    forget,
+    forgive,
+    is_suppressed,
+    post,
+    suppress,
+    suppressed_among,
+    why_silent,
+)
 from broadsheet.mail.setup import NotSetUp, is_set_up, origin, sender, server
 
 __all__ = [
@@ -33,6 +42,7 @@ __all__ = [
     "deliver_due",
     "expire",
     "forget",
+    "forgive",
     "is_set_up",
     "is_suppressed",
     "origin",
@@ -44,4 +54,5 @@ __all__ = [
     "server",
     "suppress",
     "suppressed_among",
+    "why_silent",
 ]

@@ -137,12 +137,12 @@ def deliver(
     return whole
 
 
-def deliver_due() -> int:
+def deliver_due(writers: Mapping[str, Writer] | None = None) -> int:
     """The worker's step: hands over what is due, where mail is set up, and says how many messages that
     were. Raises MailTrouble."""
     if not setup.is_set_up() or not Message.objects.waiting().exists():
         return 0
-    return deliver(connections=settings.MAIL_CONNECTIONS, most=MOST_AT_ONCE).taken
+    return deliver(writers, connections=settings.MAIL_CONNECTIONS, most=MOST_AT_ONCE).taken
 
 
 def recover() -> int:

@@ -89,3 +89,22 @@ def suppress(address: str, reason: str, said: str = "") -> bool:
 def forget(address: str) -> None:
     """Removes what the queue knows of an address, except that it wants no mail."""
     Message.objects.filter(address_key=addresses.key(address)).exclude(state="closing").delete()
+
+
+def forgive(address: str) -> bool:
+    """Takes an address off the list of those that receive nothing; says whether it was on it."""
+    gone, _ = Suppression.objects.filter(pk=addresses.key(address)).delete()
+    return bool(gone)
+
+
+_WHY = {
+    "bounce": "Mail to this address came back, so nothing more is sent to it.",
+    "complaint": "Mail to this address was reported as unwanted, so nothing more is sent to it.",
+    "operator": "Whoever runs this server has stopped mail to this address.",
+}
+
+
+def why_silent(address: str) -> str:
+    """Why an address gets no mail, as a sentence for its owner; empty when it gets some."""
+    found = Suppression.objects.filter(pk=addresses.key(address)).values_list("reason", flat=True).first()
+    return _WHY[found] if found else ""

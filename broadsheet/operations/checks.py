@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import django
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 import broadsheet
-from broadsheet import trending
+from broadsheet import catalog, trending
 from broadsheet.models import Paper, Run
 from broadsheet.operations import backups, sqlite
 from broadsheet.operations.archive import in_words
@@ -56,7 +57,9 @@ def checks() -> list[Check]:
     found += tables
     if tables and tables[-1].state == "ok":
         found += [
-            check for look in (_integrity, _papers, of_worker, of_steps, _backup) for check in _seen(look)
+            check
+            for look in (_integrity, _papers, of_worker, of_steps, of_sources, _backup)
+            for check in _seen(look)
         ]
     for look in (_secret_key, _debug, _address, _time, _versions):
         found += _seen(look)
@@ -244,6 +247,29 @@ def of_steps() -> list[Check]:
     return found
 
 
+def of_sources() -> list[Check]:
+    """How fresh each source is that the settings name."""
+    try:
+        fresh = catalog.freshness()
+    except ImproperlyConfigured as error:
+        return [Check("sources", "fail", str(error), "Mend the setting; docs/sources.md names the sources.")]
+    if not fresh:
+        return [Check("sources", "ok", "none is followed (BROADSHEET_SOURCES)")]
+    return [_of_source(one) for one in fresh]
+
+
+def _of_source(one: catalog.Freshness) -> Check:
+    name = f"{one.source} {one.part}"[:40].strip()
+    if one.problem:
+        since = f"last success {_ago(one.succeeded_at)}" if one.succeeded_at else "it has never succeeded"
+        again = f"Tried again at {_moment(one.due_at)} UTC." if one.due_at else ""
+        return Check(name, "warn", f"{one.problem} ({since})", again or "Run: broadsheet fetch " + one.source)
+    if not one.succeeded_at:
+        return Check(name, "ok", "under way" if one.under_way else "not asked yet; the worker does it")
+    says = f"{_ago(one.succeeded_at)}: {one.read:,} read, {one.new:,} new, {one.changed:,} changed"
+    return Check(name, "ok", says)
+
+
 def _backup() -> list[Check]:
     last = Run.objects.filter(pk="backup").values_list("succeeded_at", flat=True).first()
     if last and _now() - last < _BACKUP_OLD:
@@ -354,13 +380,28 @@ def health() -> Health:
     try:
         newest = trending.newest_day()
         runs = list(Run.objects.all())
+        fresh = catalog.freshness()
     except DatabaseError:
         return Health(False, facts | {"status": "error", "reasons": ["The database cannot be read."]})
     facts["newest_listing"] = newest.isoformat() if newest else None
     facts["runs"] = {run.step: _fact(run) for run in sorted(runs, key=lambda run: run.step)}
+    facts["sources"] = [_source_fact(one) for one in fresh]
     facts["stale"] = [run.step for run in runs if run.step == "worker" and is_stale(run)]
     facts["failed"] = sorted(run.step for run in runs if run.problem)
     return Health(True, facts)
+
+
+def _source_fact(one: catalog.Freshness) -> dict[str, Any]:
+    """What everybody may know of a source."""
+    return {
+        "source": one.source,
+        "part": one.part,
+        "succeeded": one.succeeded_at.isoformat(timespec="seconds") if one.succeeded_at else None,
+        "next": one.due_at.isoformat(timespec="seconds") if one.due_at else None,
+        "new": one.new,
+        "changed": one.changed,
+        "problem": one.problem,
+    }
 
 
 def _fact(run: Run) -> dict[str, str | None]:

@@ -99,6 +99,7 @@ class PolicyMiddleware:
         if (
             response.status_code in (400, 404)
             and request.path_info.endswith("/")
+            and not request.path_info.startswith("/admin/")
             and request.method in READING
         ):
             response = _without_slash(request) or response

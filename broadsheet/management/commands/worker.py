@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, community, mail, operations, search
+from broadsheet import catalog, community, digest, operations, search
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -18,6 +18,7 @@ STEPS: dict[str, Step] = {
     "index": search.index_due,
     "embed": search.embed_due,
     "votes": community.ripen_due,
+    "notices": community.post_due,
     "limits": limits.forget_due,
     "sessions": sessions.forget_due,
     "backup": operations.backup_due,
@@ -25,7 +26,7 @@ STEPS: dict[str, Step] = {
 
 # What waits for other servers, in loops of their own beside the above: nobody's code waits for a download.
 POST: dict[str, Step] = {
-    "mail": mail.deliver_due,
+    "mail": digest.send_due,
 }
 ASIDE: dict[str, Step] = {
     "submissions": community.fetch_due,
