@@ -135,11 +135,8 @@ def test_pages_follow_each_other_and_totals_are_true(client: Client) -> None:
     shelf()
     seen: list[str] = []
     for start in range(4):
-        feed = feedparser.parse(
-            client.get(
-                "/api/query", {"search_query": "all:newspapers", "start": start, "max_results": 1}
-            ).content
-        )
+        asked = {"search_query": "all:newspapers", "start": str(start), "max_results": "1"}
+        feed = feedparser.parse(client.get("/api/query", asked).content)
         assert feed.feed.opensearch_totalresults == "3"
         seen += [entry.id for entry in feed.entries]
     assert len(seen) == len(set(seen)) == 3
