@@ -16,6 +16,7 @@ from broadsheet.web import (
     inviting,
     joining,
     listings,
+    mail_events,
     papers,
     readers,
     saved,
@@ -119,6 +120,7 @@ _ACCOUNT = [
 _MAIL = [
     path("subscribe", subscribing.subscribe),
     path("subscribe/preview", subscribing.preview),
+    path("mail/events/<provider>", mail_events.event),
     path("subscription/confirm/<token>", subscribing.confirm),
     path("subscription/manage/<token>", subscribing.manage),
     path("subscription/unsubscribe/<token>", subscribing.unsubscribe),

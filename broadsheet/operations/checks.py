@@ -17,10 +17,11 @@ import django
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Subquery
 
 import broadsheet
-from broadsheet import trending
-from broadsheet.models import Paper, Run
+from broadsheet import digest, trending
+from broadsheet.models import Message, Outbox, Paper, Run
 from broadsheet.operations import backups, sqlite
 from broadsheet.operations.archive import in_words
 from broadsheet.operations.runs import in_a_line
@@ -55,9 +56,8 @@ def checks() -> list[Check]:
     tables = _seen(_tables) if reachable else []
     found += tables
     if tables and tables[-1].state == "ok":
-        found += [
-            check for look in (_integrity, _papers, of_worker, of_steps, _backup) for check in _seen(look)
-        ]
+        more = (_integrity, _papers, of_worker, of_steps, _mail, _backup)
+        found += [check for look in more for check in _seen(look)]
     for look in (_secret_key, _debug, _address, _time, _versions):
         found += _seen(look)
     return found
@@ -244,6 +244,26 @@ def of_steps() -> list[Check]:
     return found
 
 
+def _mail() -> list[Check]:
+    found = digest.status()
+    if not found.set_up:
+        if not (settings.SMTP_URL or settings.MAIL_FROM or settings.MAIL_PROVIDER):
+            return [Check("mail", "ok", "not set up; docs/mail.md says how")]
+        return [Check("mail", "fail", found.problem, "Correct the setting and restart.")]
+    last = f"last one out {_ago(found.last_out)}" if found.last_out else "none has gone out yet"
+    says = f"{found.subscriptions:,} subscriptions, {found.waiting:,} messages waiting, {last}"
+    if found.paused_for:
+        do = "See to the reason, then: broadsheet digest resume"
+        return [Check("mail", "fail", f"Sending is paused: {found.paused_for}", do)]
+    if found.stuck:
+        since = f"{says}; the oldest was due {_ago(found.oldest)}"
+        return [Check("mail", "warn", since, "See the worker's log.")]
+    if found.uncertain:
+        do = "The mail server gave no answer to them; its own log knows. See docs/mail.md."
+        return [Check("mail", "warn", f"{says}; {found.uncertain:,} uncertain", do)]
+    return [Check("mail", "ok", says)]
+
+
 def _backup() -> list[Check]:
     last = Run.objects.filter(pk="backup").values_list("succeeded_at", flat=True).first()
     if last and _now() - last < _BACKUP_OLD:
@@ -360,7 +380,22 @@ def health() -> Health:
     facts["runs"] = {run.step: _fact(run) for run in sorted(runs, key=lambda run: run.step)}
     facts["stale"] = [run.step for run in runs if run.step == "worker" and is_stale(run)]
     facts["failed"] = sorted(run.step for run in runs if run.problem)
+    facts["mail"] = _mail_fact()
     return Health(True, facts)
+
+
+def _mail_fact() -> dict[str, Any] | None:
+    """When mail last went out, whether it is paused, and since when the oldest message waits: one query."""
+    if not settings.MAIL_IS_CONFIGURED:
+        return None
+    oldest = Message.objects.waiting().order_by("due_at").values("due_at")[:1]
+    row = Outbox.objects.order_by("pk").values_list("accepted_at", "paused_for", Subquery(oldest)).first()
+    out, paused, waits = row or (None, "", None)
+    return {
+        "last_out": out.isoformat(timespec="seconds") if out else None,
+        "paused": bool(paused),
+        "waiting_since": waits.isoformat(timespec="seconds") if waits else None,
+    }
 
 
 def _fact(run: Run) -> dict[str, str | None]:
