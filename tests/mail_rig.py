@@ -261,3 +261,18 @@ def _quietly(answer: Callable[[Any], None], connection: Any) -> None:
             answer(connection)
         except OSError:
             return
+
+
+def main() -> None:
+    """`python -m tests.mail_rig FOLDER`: a server in a process of its own, until its input ends. Prints its
+    port; writes the oracle into the folder."""
+    import sys
+
+    with running(Path(sys.argv[1]), keep=False) as rig:
+        sys.stdout.write(f"{rig.port}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -154,6 +154,9 @@ class Line:
             raise Unreachable(
                 f"{server} does not take mail now: {Reply(code, said.decode('utf-8', 'replace'))}"
             )
+        if smtp.sock is not None:
+            # The message and its final dot are two writes: the second must not wait for the first's receipt.
+            smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         smtp.ehlo_or_helo_if_needed()
         if server.tls == "starttls":
             if not smtp.has_extn("starttls"):
