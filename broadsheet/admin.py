@@ -6,7 +6,6 @@ written into the public log; this is for what those pages do not reach.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -30,10 +29,6 @@ class BackOffice(admin.AdminSite):
     index_title = "Tables"
     site_url = "/papers"
 
-    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        inner = super().admin_view(view, cacheable)
-        return access.acts("back office", Limit(1_000, HOUR), by="operator", reads=True)(inner)
-
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         access.demand_operator(request)
         return access.see("/admin/")
@@ -46,20 +41,29 @@ class BackOffice(admin.AdminSite):
             for found in super().get_urls()
             if getattr(found, "name", "") not in (*ours, "password_change_done")
         ]
+        _guard(others)
         return [path(f"{name}/", _to(there), name=name) for name, there in ours.items()] + others
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {"has_permission": True, "is_nav_sidebar_enabled": False}
 
 
-def _to(there: str) -> Callable[..., Any]:
+guarded = access.acts("back office", Limit(1_000, HOUR), by="operator", reads=True)
+
+
+def _guard(patterns: list[Any]) -> None:
+    for found in patterns:
+        if isinstance(found, URLResolver):
+            _guard(found.url_patterns)
+        else:
+            found.callback = guarded(found.callback)
+
+
+def _to(there: str) -> Any:
     def view(request: HttpRequest) -> HttpResponse:
         return access.see(there)
 
-    guarded: Callable[..., Any] = access.acts("back office", Limit(100, HOUR), by="operator", reads=True)(
-        view
-    )
-    return guarded
+    return guarded(view)
 
 
 site = BackOffice(name="admin")
@@ -115,7 +119,8 @@ class Readers(Row):
     list_filter = ("role", "is_active")
     search_fields = ("username", "name", "email")
     exclude = ("password", "is_superuser", "groups", "user_permissions")
-    readonly_fields = ("last_login", "joined_at")
+    # An address is changed where it is verified: on the account's own page.
+    readonly_fields = ("email", "last_login", "joined_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

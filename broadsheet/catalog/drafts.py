@@ -15,6 +15,9 @@ from broadsheet.sources import PaperRecord, SignalRecord
 
 # Who is believed when two sources differ. Larger wins; a source that is not named counts as a bibliography.
 AUTHORITY = {
+    "github": -2,
+    "openalex": -2,
+    "semanticscholar": -2,
     "builtin": 0,
     "bibtex": 1,
     "ris": 1,
@@ -233,7 +236,9 @@ def level_signals(work: Work) -> None:
             levels[who, kind] = (seen_at, value)
     totals: dict[str, float] = {}
     for (_, kind), (_, value) in levels.items():
-        totals[kind] = totals.get(kind, 0) + value
+        # Votes of two places add up; the stars of a repository are the same whoever counts them.
+        before = totals.get(kind, 0)
+        totals[kind] = max(before, value) if kind in ("stars", "citations") else before + value
     work.draft.outside_upvotes = _count_of(totals.get("upvotes", 0))
     work.draft.outside_comments = _count_of(totals.get("comments", 0))
     if "stars" in totals:

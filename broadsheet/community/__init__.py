@@ -9,6 +9,7 @@ from broadsheet.community.inviting import accept, first_link, invitation_of, inv
 from broadsheet.community.leaving import delete
 from broadsheet.community.marks import mark, refused_papers, unmark
 from broadsheet.community.moderating import log
+from broadsheet.community.notices import post_due
 from broadsheet.community.owning import everything_of
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import is_newcomer, may_act, rules
@@ -53,6 +54,7 @@ __all__ = [
     "marks_of",
     "may_act",
     "papers_followed",
+    "post_due",
     "recount",
     "refused_papers",
     "ripen_due",

@@ -530,6 +530,10 @@ _UNDO: Final[dict[str, Callable[[Moderation], None]]] = {
 }
 
 
+def can_be_undone(act: Moderation) -> bool:
+    return act.undone_at is None and act.kind in _UNDO
+
+
 def undoable(kind: str, way: Callable[[Moderation], None]) -> None:
     """Another room's kind of act, with how it is taken back."""
     _UNDO[kind] = way

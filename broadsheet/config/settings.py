@@ -254,12 +254,27 @@ LOOPBACK_PAUSE = _seconds("BROADSHEET_LOOPBACK_PAUSE", 60)
 ARXIV_SETS = _words("BROADSHEET_ARXIV_SETS")
 ARXIV_OAI_URL = _web_address("BROADSHEET_ARXIV_OAI_URL", "https://oaipmh.arxiv.org/oai")
 ARXIV_RSS_URL = _web_address("BROADSHEET_ARXIV_RSS_URL", "https://rss.arxiv.org/rss")
+HUGGINGFACE_URL = _web_address("BROADSHEET_HUGGINGFACE_URL", "https://huggingface.co")
+BIORXIV_URL = _web_address("BROADSHEET_BIORXIV_URL", "https://api.biorxiv.org")
+OPENREVIEW_URL = _web_address("BROADSHEET_OPENREVIEW_URL", "https://api2.openreview.net")
+OPENREVIEW_VENUES = _words("BROADSHEET_OPENREVIEW_VENUES")
+FEEDS = _words("BROADSHEET_FEEDS")
+WATCHED_FOLDER = Path(os.environ.get("BROADSHEET_WATCHED_FOLDER") or HOME / "incoming").expanduser()
+GITHUB_URL = _web_address("BROADSHEET_GITHUB_URL", "https://api.github.com")
+GITHUB_TOKEN = os.environ.get("BROADSHEET_GITHUB_TOKEN", "").strip()
+OPENALEX_URL = _web_address("BROADSHEET_OPENALEX_URL", "https://api.openalex.org")
+OPENALEX_KEY = os.environ.get("BROADSHEET_OPENALEX_KEY", "").strip()
+SEMANTICSCHOLAR_URL = _web_address("BROADSHEET_SEMANTICSCHOLAR_URL", "https://api.semanticscholar.org")
+SEMANTICSCHOLAR_KEY = os.environ.get("BROADSHEET_SEMANTICSCHOLAR_KEY", "").strip()
 ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
 
 # The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
 # the first that fits; and how often one address may ask for data in a minute (0: as often as it likes).
 API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
-DIALECTS = (("/api/", "broadsheet.api.huggingface.refuse"),)
+DIALECTS = (
+    ("/api/query", "broadsheet.api.arxiv.refuse"),
+    ("/api/", "broadsheet.api.huggingface.refuse"),
+)
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

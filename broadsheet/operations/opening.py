@@ -12,12 +12,13 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 import broadsheet
-from broadsheet import catalog
+from broadsheet import catalog, doors
 from broadsheet.operations import backups, locks
 from broadsheet.operations.refusal import Refusal
 
@@ -39,11 +40,20 @@ def open_up(say: Say) -> None:
 
     Raises Refusal with a sentence when it cannot be made true.
     """
+    _mind_the_sources()
     with in_plain_words(), locks.in_turn():
         migrate(say)
         collect_static(say)
         if brought := catalog.take_in_builtin():
             say(f"The built-in front page is in: {brought} papers")
+
+
+def _mind_the_sources() -> None:
+    """A source that is misspelt is better refused now than missed later."""
+    try:
+        doors.followed()
+    except ImproperlyConfigured as error:
+        raise Refusal(str(error)) from error
 
 
 @contextmanager

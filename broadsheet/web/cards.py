@@ -54,6 +54,8 @@ class Card:
     facts: SafeString
     why: SafeString
     by_meaning: bool = False
+    # Why the paper is in this list, in words; empty where the list says it itself.
+    because: str = ""
     vote: SafeString = NOTHING
     # (address, words) of what can be done with this paper in this list.
     ways: list[tuple[str, str]] = field(default_factory=list)

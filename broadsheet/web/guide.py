@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from broadsheet import trending
 from broadsheet.scoring import WEIGHTS
-from broadsheet.web import links
+from broadsheet.web import access, links
 from broadsheet.web.context import address
+from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.preferences import chosen, look, remember
 
 # Listings whose address does not change from day to day, so that a feed of them never runs dry.
@@ -67,7 +68,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     return render(request, "keys.html", {"canonical": address(request, "/keys")})
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@access.acts("look", Limit(600, HOUR), Limit(600, HOUR, "address"), by="anyone", reads=True)
 def settings(request: HttpRequest) -> HttpResponse:
     """The look of pages, kept in a cookie: a form that needs no account."""
     if request.method == "POST":

@@ -18,6 +18,7 @@ STEPS: dict[str, Step] = {
     "index": search.index_due,
     "embed": search.embed_due,
     "votes": community.ripen_due,
+    "notices": community.post_due,
     "limits": limits.forget_due,
     "sessions": sessions.forget_due,
     "backup": operations.backup_due,
