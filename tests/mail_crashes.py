@@ -150,14 +150,14 @@ def _sender(point: str, after: int) -> int:
 
         left = after
 
-        def reached(name: str) -> None:
+        def reached(point_reached: str) -> None:
             nonlocal left
-            if point in (name, "any"):
+            if point in (point_reached, "any"):
                 left -= 1
                 if left <= 0:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-        delivery.reached = reached
+        delivery.reached = reached  # type: ignore[assignment]
         delivery.BATCH = 5 if after < 10**9 and point == "claimed" else 20
         delivery.deliver()
         status = 0

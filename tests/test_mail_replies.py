@@ -224,7 +224,7 @@ def test_a_server_with_a_limit_for_each_connection_is_called_again(post_office: 
 
     def limited(stage: str, to: str, number: int) -> str | None:
         nonlocal taken
-        taken = 0 if stage == "connect" else taken + (stage == "dot")
+        taken = 0 if stage == "connect" else taken + (stage == "taken")
         return "421 4.7.0 that is enough for one connection" if stage == "mail" and taken >= 10 else None
 
     post_office.script = limited

@@ -490,7 +490,7 @@ class _Run:
                 # It only wants a new connection.
                 self._put_back([message])
                 return
-        elif stage != "data":
+        else:
             self._reset()
         if kind == "later":
             pacing.asked_to_wait(message.domain)

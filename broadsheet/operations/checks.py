@@ -21,10 +21,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Subquery
 
 import broadsheet
-from broadsheet import digest, trending
+from broadsheet import catalog, digest, trending
 from broadsheet.models import Message, Outbox, Paper, Run
-from broadsheet import catalog, trending
-from broadsheet.models import Paper, Run
 from broadsheet.operations import backups, sqlite
 from broadsheet.operations.archive import in_words
 from broadsheet.operations.runs import in_a_line
@@ -270,6 +268,8 @@ def _mail() -> list[Check]:
         do = "The mail server gave no answer to them; its own log knows. See docs/mail.md."
         return [Check("mail", "warn", f"{says}; {found.uncertain:,} uncertain", do)]
     return [Check("mail", "ok", says)]
+
+
 def of_sources() -> list[Check]:
     """How fresh each source is that the settings name."""
     try:
@@ -426,6 +426,9 @@ def _mail_fact() -> dict[str, Any] | None:
         "last_out": out.isoformat(timespec="seconds") if out else None,
         "paused": bool(paused),
         "waiting_since": waits.isoformat(timespec="seconds") if waits else None,
+    }
+
+
 def _source_fact(one: catalog.Freshness) -> dict[str, Any]:
     """What everybody may know of a source."""
     return {
