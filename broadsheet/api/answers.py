@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import wraps
+from html import escape
 from typing import Any, Concatenate, Final, ParamSpec
 
 import orjson
@@ -158,6 +160,14 @@ def day(text: str, name: str) -> date:
 
 
 # --- what goes out -----------------------------------------------------------------------------------------
+
+
+_NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+
+
+def xml_text(text: str) -> str:
+    """For between tags and between double quotes, without the characters that XML 1.0 cannot hold."""
+    return escape(_NOT_XML.sub("", text))
 
 
 def instant(moment: datetime | None) -> str | None:

@@ -271,7 +271,10 @@ ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.o
 # The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
 # the first that fits; and how often one address may ask for data in a minute (0: as often as it likes).
 API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
-DIALECTS = (("/api/", "broadsheet.api.huggingface.refuse"),)
+DIALECTS = (
+    ("/api/query", "broadsheet.api.arxiv.refuse"),
+    ("/api/", "broadsheet.api.huggingface.refuse"),
+)
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
