@@ -1,9 +1,9 @@
 """How far a ring of false votes lifts a paper: `python -m evals.false_votes`, on real days of real votes.
 
 On each of some days of Hugging Face's daily list the papers of the last 14 days stand with their real
-upvotes as votes of our readers (grown accounts). A paper of that day with the median number of votes then gets
-K false votes. Told is its place in trending before and after, the places won for each false vote, and how many honest
-papers left the first ten. Every formula sees the same attack; nothing is tuned on it.
+upvotes as votes of our readers (grown accounts). The paper of that day with the median number of votes gets
+K false votes. Told is its place in trending before and after, the places won for each false vote, and how
+often it came among the first ten. Every formula sees the same attack; nothing is tuned on it.
 """
 
 from __future__ import annotations
