@@ -19,9 +19,9 @@ from broadsheet.models import Reader, Tally
 from broadsheet.web import access, limits
 from tests import factories, people
 
-# The only address that takes a form without a token: a mail program presses it, and it reads no session
-# (RFC 8058). Another one here is a decision, not an accident.
-WITHOUT_TOKEN = re.compile(r"(unsubscribe|stop|bounces?|webhook)")
+# What takes a form without a token: what mail programs press and mail providers report, by their own proof. Neither
+# reads a session (RFC 8058). Another one here is a decision, not an accident.
+WITHOUT_TOKEN = re.compile(r"^/(mail/events|notices/stop|subscription/unsubscribe)/")
 
 # Other services' protocols, where a question may be sent as a form. It reads no session and changes nothing,
 # which the test below holds them to. Another one here is a decision, not an accident.
