@@ -184,6 +184,16 @@ def test_no_link_changes_anything(furnished_house: None) -> None:
         assert after == before, f"{address} changed a table"
 
 
+@pytest.mark.security_check(7)
+@pytest.mark.parametrize("address", sorted(QUESTIONS))
+def test_a_question_sent_as_a_form_changes_nothing(furnished_house: None, address: str) -> None:
+    browser = people.signed_in(Reader.objects.get(username="alice"))
+    for form in ({}, {"id_list": "2503.00001"}, {"verb": "ListRecords", "metadataPrefix": "oai_dc"}):
+        before = contents()
+        assert browser.post(address, form).status_code < 500
+        assert contents() == before
+
+
 def contents() -> dict[str, int]:
     """A sum over every row of every table, so that any change shows."""
     sums = {}
