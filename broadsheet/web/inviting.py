@@ -38,7 +38,9 @@ def by_session(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, invitation: community.Invitation) -> HttpResponse:
     response = render(request, "account/link.html", {"invitation": invitation})
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # Nobody else is told of the address. "no-referrer" would make browsers send the form from nowhere, and a
+    # form from nowhere is refused.
+    response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
