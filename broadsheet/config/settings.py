@@ -6,12 +6,15 @@ import os
 import re
 import secrets
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+from broadsheet import scoring
 
 # A search is shorter than the time that a second thread needs to wake; more threads only spin.
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -72,6 +75,29 @@ def _words(name: str, default: str = "") -> list[str]:
     """Words with spaces or commas between; the word `none` alone stands for none at all."""
     found = (os.environ.get(name, "").strip() or default).replace(",", " ").split()
     return [] if found == ["none"] else list(dict.fromkeys(found))
+
+
+def _rank() -> scoring.Weights:
+    """BROADSHEET_RANK, such as "comment=0.25 half_life=3": weights that differ from the published ones."""
+    value = os.environ.get("BROADSHEET_RANK", "")
+    known = [field.name for field in fields(scoring.Weights)]
+    told: dict[str, float] = {}
+    for word in value.replace(",", " ").split():
+        name, sign, number = word.partition("=")
+        try:
+            told[name] = float(number) if sign else -1.0
+        except ValueError:
+            told[name] = -1.0
+        if name not in known:
+            raise ImproperlyConfigured(
+                f"BROADSHEET_RANK names {name!r}, which is no weight. Known: {', '.join(known)}."
+            )
+        least, most = scoring.BOUNDS.get(name, (0.0, 100.0))
+        if not least <= told[name] <= most:
+            raise ImproperlyConfigured(
+                f"BROADSHEET_RANK says {word!r}. Write {name}=NUMBER, from {least:g} to {most:g}."
+            )
+    return scoring.Weights(**told)
 
 
 def _home() -> Path:
@@ -160,6 +186,9 @@ except (ZoneInfoNotFoundError, ValueError) as error:
 BACKUP_EVERY_HOURS = _number("BROADSHEET_BACKUP_EVERY_HOURS", 0, 0, 8760)
 BACKUP_FOLDER = Path(os.environ.get("BROADSHEET_BACKUP_FOLDER") or HOME / "backups").expanduser()
 BACKUP_KEEP = _number("BROADSHEET_BACKUP_KEEP", 7, 1, 1000)
+
+# How much each thing counts in the order of papers (docs/ranking.md). Change it, then: broadsheet rescore
+RANK = _rank()
 
 PAGE_SIZE = _number("BROADSHEET_PAGE_SIZE", 30, 5, 100)
 
