@@ -110,7 +110,7 @@ def collection(request: HttpRequest, key: int, secret: str = "") -> HttpResponse
     }
     response = render(request, "community/collection.html", known)
     if secret:
-        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Referrer-Policy"] = "same-origin"
         response.headers["X-Robots-Tag"] = "noindex"
         response.headers["Cache-Control"] = "private, no-store"
     return response

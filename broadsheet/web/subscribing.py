@@ -288,7 +288,8 @@ def _when(found: Subscription) -> str:
 
 def _private(response: HttpResponse) -> HttpResponse:
     response.headers["Cache-Control"] = "private, no-store"
-    # The address of this page is a capability: it goes nowhere else.
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # The address of this page is a capability: it goes nowhere else. ("no-referrer" would also make browsers
+    # send its forms from an origin called null, and those are refused.)
+    response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
