@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 from django.core.exceptions import BadRequest
@@ -54,6 +55,7 @@ REFUSALS: tuple[tuple[type[Exception], int], ...] = (
 )
 
 Get = Callable[[HttpRequest], HttpResponseBase]
+Reply = TypeVar("Reply", bound=HttpResponseBase)
 
 
 class BadInputMiddleware:
@@ -139,6 +141,18 @@ def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
         headers["Cache-Control"] = _freshness(request, response)
         if headers.get("Content-Type", "").startswith("text/html"):
             patch_vary_headers(response, ("Cookie", "HX-Request"))
+    return response
+
+
+def as_capability(response: Reply) -> Reply:
+    """For a page whose address is a permission: the address goes nowhere and is kept nowhere.
+
+    Its path is never a referrer, not even here. "no-referrer" would say as much, but browsers then send
+    `Origin: null` with the page's own forms (Fetch standard, 3.2), which no check of origins can let pass.
+    """
+    response.headers["Referrer-Policy"] = "strict-origin"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
