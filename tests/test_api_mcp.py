@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_the_client_calls_tools_over_standard_input_and_output(furnished: dict[s
     )
 
     async def ask() -> tuple[set[str], str]:
-        with open(os.devnull, "w") as quiet:
+        with Path(os.devnull).open("w") as quiet:
             async with (
                 stdio_client(command, errlog=quiet) as (read, write),
                 ClientSession(read, write) as session,
