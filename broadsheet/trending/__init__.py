@@ -20,6 +20,7 @@ from broadsheet.trending.listings import (
     newest_day,
     newest_month,
 )
+from broadsheet.trending.past import as_of
 from broadsheet.trending.reasons import Reason, reasons
 from broadsheet.trending.signals import Series, growth
 from broadsheet.trending.standing import custom, rescore, restand, stand, weights
@@ -52,6 +53,7 @@ __all__ = [
     "UnknownCategory",
     "Window",
     "announcement_day",
+    "as_of",
     "calendar",
     "custom",
     "day_window",

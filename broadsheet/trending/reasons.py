@@ -34,8 +34,8 @@ TERM_WORDS = {
 TELLING = 0.5
 
 
-def reasons(paper: Paper, window: Window, reserved: bool = False) -> list[Reason]:
-    """The published score of a paper, term by term, in words."""
+def reasons(paper: Paper, window: Window, reserved: bool = False, now: date | None = None) -> list[Reason]:
+    """The published score of a paper, term by term, in words. `now`: the day to count its age to (today)."""
     rank = weights()
     found = [
         Reason(*_words(part, paper), round(part.points, 3))
@@ -43,7 +43,7 @@ def reasons(paper: Paper, window: Window, reserved: bool = False) -> list[Reason
         if abs(part.points) >= 0.0005
     ]
     if window.period == "trending" and paper.listed_on:
-        found += _of_time(paper, paper.listed_on, rank)
+        found += _of_time(paper, paper.listed_on, now or today(), rank)
     if reserved:
         found.insert(
             0, Reason("Reserved place", "kept for a paper nobody has voted on yet, drawn by lot each day", 0)
@@ -55,7 +55,7 @@ def reasons(paper: Paper, window: Window, reserved: bool = False) -> list[Reason
     return found
 
 
-def _of_time(paper: Paper, day: date, rank: scoring.Weights) -> Iterator[Reason]:
+def _of_time(paper: Paper, day: date, now: date, rank: scoring.Weights) -> Iterator[Reason]:
     """What trending adds: growth since, and age."""
     grown = growth_of(paper)
     score = paper.score or 0.0
@@ -64,7 +64,6 @@ def _of_time(paper: Paper, day: date, rank: scoring.Weights) -> Iterator[Reason]
         if points >= 0.0005:
             detail = f"stars or citations came faster than usual, seen {grown.seen_on:%-d %B %Y}"
             yield Reason("Growth", detail, round(points, 3))
-    now = today()
     points = scoring.hotness(0, day, None, rank) - scoring.hotness(0, now, None, rank)
     age = scoring.announcement_days(now) - scoring.announcement_days(day)
     yield Reason("Age", f"{age} announcement day{'s' * (age != 1)} old", round(points, 3))

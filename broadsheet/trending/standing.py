@@ -92,7 +92,7 @@ def growth_of(paper: Standable) -> scoring.Growth | None:
 
 _STANDING = ("listed_on", "month", "score", "hotness", "voted", "has_code", "has_models")
 _WRITTEN = (*_STANDING, "growth", "grew_on")
-_READ = (
+READ = (
     *_WRITTEN,
     "submitted_at",
     "published_at",
@@ -120,7 +120,7 @@ def restand(paper: Paper | int, counts: Sequence[str] = ()) -> Paper | None:
     columns of a Paper that were counted anew and are to be written by the same statement.
     """
     if isinstance(paper, int):
-        found = Paper.objects.filter(pk=paper).only("pk", *_READ).first()
+        found = Paper.objects.filter(pk=paper).only("pk", *READ).first()
         if found is None:
             return None
         paper = found
@@ -145,7 +145,7 @@ def rescore(keys: Sequence[int] | None = None, batch: int = 2000) -> int:
     """
     changed = 0
     last = 0
-    chosen = Paper.objects.order_by("pk").only("pk", *_READ)
+    chosen = Paper.objects.order_by("pk").only("pk", *READ)
     if keys is not None:
         chosen = chosen.filter(pk__in=keys)
     while True:
