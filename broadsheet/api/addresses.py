@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from broadsheet.api import arxiv, huggingface, oai, semantic_scholar
+from broadsheet.api import arxiv, huggingface, mcp, oai, semantic_scholar
 
 HUGGINGFACE: list[URLPattern] = [
     path("api/daily_papers", huggingface.daily_papers),
@@ -27,6 +27,7 @@ SEMANTIC_SCHOLAR: list[URLPattern] = [
 addresses: list[URLPattern] = [
     path("api/query", arxiv.query),
     path("oai", oai.provider),
+    path("mcp", mcp.endpoint),
     *HUGGINGFACE,
     *SEMANTIC_SCHOLAR,
 ]

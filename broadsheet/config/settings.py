@@ -303,6 +303,7 @@ API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
 DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
     ("/oai", "broadsheet.api.oai.refuse"),
+    ("/mcp", "broadsheet.api.mcp.refuse"),
     ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )
