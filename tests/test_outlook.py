@@ -80,6 +80,14 @@ def test_a_paper_of_well_liked_authors_stands_first_while_nobody_has_voted() -> 
 
 
 @pytest.mark.django_db
+def test_the_built_in_page_keeps_the_order_of_its_source() -> None:
+    catalog.take_in_builtin()
+    assert trending.foresee_due() == 0
+    listing = trending.listing(trending.day_window(trending.newest_day() or FRIDAY), per_page=111)
+    assert [one.place for one in listing.papers] == sorted(one.place or 0 for one in listing.papers)
+
+
+@pytest.mark.django_db
 def test_votes_that_come_later_speak_for_nobodys_earlier_paper() -> None:
     paper(1, authors=("Grace Hopper",), announced_on=date(2025, 3, 3))
     paper(2, authors=("Grace Hopper",))

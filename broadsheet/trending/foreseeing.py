@@ -29,7 +29,8 @@ _READ = ("pk", "title", "abstract", "comment", "authors", "listed_on", "month")
 
 def foresee_due(batch: int = BATCH) -> int:
     """Gives an outlook to the newest papers that have none; says how many they were."""
-    due = Paper.objects.filter(outlook__isnull=True, hotness__isnull=False)
+    # The built-in page has an order of its own, and its summaries are ours: they say nothing of the paper.
+    due = Paper.objects.filter(outlook__isnull=True, hotness__isnull=False).exclude(source="builtin")
     papers = list(due.order_by(F("listed_on").desc(nulls_last=True), "pk").only(*_READ)[:batch])
     if not papers:
         return 0
