@@ -313,6 +313,7 @@ DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
     ("/oai", "broadsheet.api.oai.refuse"),
     ("/mcp", "broadsheet.api.mcp.refuse"),
+    ("/api/v1/", "broadsheet.api.v1.refuse"),
     ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )
