@@ -129,7 +129,7 @@ def _another_site() -> Iterator[tuple[str, list[str]]]:
     class Site(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             seen.append(self.path)
-            origin = f"http://127.0.0.1:{self.server.server_address[1]}"
+            origin = f"http://{self.headers['Host']}"
             known = {name: f"{origin}/{name.split('_')[0]}" for name in ENDPOINTS}
             known["authorization_endpoint"] = f"{origin}/authorize"
             body = json.dumps(known).encode() if "well-known" in self.path else b"<p>Who are you?"
