@@ -272,6 +272,15 @@ if _hugging_face := _CLIENTS["huggingface"]:
         ]
     }
 
+# Where a sign-in there leads a browser: pages with such a button let their forms go there too.
+_ELSEWHERE = {
+    "github": "https://github.com",
+    "google": "https://accounts.google.com",
+    "orcid": "https://orcid.org",
+    "huggingface": "https://huggingface.co",
+}
+SIGN_IN_ELSEWHERE = [origin for name, origin in _ELSEWHERE.items() if _CLIENTS[name]]
+
 # Where papers and signals come from by themselves (docs/sources.md): which sources are followed, what part of
 # arXiv, how often each is asked (minutes), how many past days are read again each time, and their addresses.
 SOURCES = _words("BROADSHEET_SOURCES", "arxiv arxiv-rss huggingface")
