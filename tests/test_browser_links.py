@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +26,8 @@ from tests.test_digest import links
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 
 pytestmark = [
     pytest.mark.browser,
@@ -90,3 +96,57 @@ def test_a_person_subscribes_confirms_receives_once_and_leaves(page: Page, rig: 
 
 def _path(link: str) -> str:
     return link.removeprefix("https://papers.example.org")
+
+
+def test_signing_in_with_another_sites_account_leads_there(page: Page, settings: Settings) -> None:
+    """The other site is a server of ours: what counts is that the browser lets the form be answered by it."""
+    with _another_site() as (where, seen):
+        settings.SIGN_IN_ELSEWHERE = [where]
+        settings.SOCIALACCOUNT_PROVIDERS = {
+            "openid_connect": {
+                "APPS": [
+                    {
+                        "provider_id": "huggingface",
+                        "name": "Hugging Face",
+                        "client_id": "us",
+                        "secret": "known",
+                        "settings": {"server_url": where},
+                    }
+                ]
+            }
+        }
+        page.goto("/account/sign-in")
+        page.get_by_role("button", name="Hugging Face").click()
+        page.wait_for_url(f"{where}/authorize*")
+    assert any(path.startswith("/authorize?") and "client_id=us" in path for path in seen)
+
+
+@contextmanager
+def _another_site() -> Iterator[tuple[str, list[str]]]:
+    """An OpenID provider as far as its front door; yields its origin and the paths that were asked."""
+    seen: list[str] = []
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            origin = f"http://{self.headers['Host']}"
+            known = {name: f"{origin}/{name.split('_')[0]}" for name in ENDPOINTS}
+            known["authorization_endpoint"] = f"{origin}/authorize"
+            body = json.dumps(known).encode() if "well-known" in self.path else b"<p>Who are you?"
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json" if b"{" in body else "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()

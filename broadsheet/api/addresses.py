@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from broadsheet.api import arxiv, huggingface, mcp, oai, semantic_scholar
+from broadsheet.api import arxiv, huggingface, mcp, oai, semantic_scholar, v1
 
 HUGGINGFACE: list[URLPattern] = [
     path("api/daily_papers", huggingface.daily_papers),
@@ -28,6 +28,7 @@ addresses: list[URLPattern] = [
     path("api/query", arxiv.query),
     path("oai", oai.provider),
     path("mcp", mcp.endpoint),
+    path("api/v1/<path:rest>", v1.door),
     *HUGGINGFACE,
     *SEMANTIC_SCHOLAR,
 ]

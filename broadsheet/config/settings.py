@@ -272,6 +272,15 @@ if _hugging_face := _CLIENTS["huggingface"]:
         ]
     }
 
+# Where a sign-in there leads a browser: pages with such a button let their forms go there too.
+_ELSEWHERE = {
+    "github": "https://github.com",
+    "google": "https://accounts.google.com",
+    "orcid": "https://orcid.org",
+    "huggingface": "https://huggingface.co",
+}
+SIGN_IN_ELSEWHERE = [origin for name, origin in _ELSEWHERE.items() if _CLIENTS[name]]
+
 # Where papers and signals come from by themselves (docs/sources.md): which sources are followed, what part of
 # arXiv, how often each is asked (minutes), how many past days are read again each time, and their addresses.
 SOURCES = _words("BROADSHEET_SOURCES", "arxiv arxiv-rss huggingface")
@@ -304,6 +313,7 @@ DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
     ("/oai", "broadsheet.api.oai.refuse"),
     ("/mcp", "broadsheet.api.mcp.refuse"),
+    ("/api/v1/", "broadsheet.api.v1.refuse"),
     ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )

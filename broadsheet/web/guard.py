@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.urls import is_valid_path
@@ -129,7 +130,7 @@ class PolicyMiddleware:
 
 def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("Content-Security-Policy", _policy(request))
     headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
@@ -142,6 +143,15 @@ def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
         if headers.get("Content-Type", "").startswith("text/html"):
             patch_vary_headers(response, ("Cookie", "HX-Request"))
     return response
+
+
+def _policy(request: HttpRequest) -> str:
+    """Browsers hold the answer to a form to `form-action` as well (CSP 3, section 4.2.4), and signing in with
+    another site's account is a form answered by the way there."""
+    if not settings.SIGN_IN_ELSEWHERE or not request.path_info.startswith("/account/"):
+        return CONTENT_SECURITY_POLICY
+    allowed = " ".join(["form-action 'self'", *settings.SIGN_IN_ELSEWHERE])
+    return CONTENT_SECURITY_POLICY.replace("form-action 'self'", allowed)
 
 
 def as_capability(response: Reply) -> Reply:
