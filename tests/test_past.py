@@ -100,6 +100,11 @@ def test_votes_taken_back_later_still_counted_then() -> None:
     assert Paper.objects.get(pk=paper.pk).upvotes == 0
 
 
+def test_a_house_that_got_no_papers_for_long_has_a_past_all_the_same() -> None:
+    crowd(12)
+    assert trending.as_of(trending.TRENDING, THEN + timedelta(days=200)).total == 12
+
+
 def test_nothing_is_written_and_the_cost_does_not_grow(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:

@@ -123,8 +123,10 @@ def _there(window: Window, moment: datetime, filters: Filters) -> list[Paper]:
     key, rows = rows_of(window, filters)
     day = listing_day(moment)
     if window.period == "trending":
+        until = rows.filter(listed_on__lte=day).order_by("-listed_on").values_list("listed_on", flat=True)
+        last = until.first() or day
         rows = rows.filter(
-            Q(listed_on__range=(day - timedelta(days=DAYS), day))
+            Q(listed_on__range=(last - timedelta(days=DAYS), last))
             | Q(**{f"{'paper__' if key != 'pk' else ''}grew_on__isnull": False}, listed_on__lte=day)
         )
     else:
