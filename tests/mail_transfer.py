@@ -25,7 +25,7 @@ class Office:
     home: Path
     back: Path
 
-    def wait(self, folder: Path, many: int = 1, patience: float = 20) -> list[bytes]:
+    def wait(self, folder: Path, many: int = 1, patience: float = 60) -> list[bytes]:
         """The mails in a Maildir, once there are so many."""
         until = time.monotonic() + patience
         while True:
@@ -55,6 +55,7 @@ def running(folder: Path) -> Iterator[Office]:
     config, spool, boxes = folder / "config", folder / "spool", folder / "boxes"
     for each in (config, spool, boxes, folder / "data"):
         each.mkdir()
+        each.chmod(0o755)
     os.chown(folder / "data", owner.pw_uid, owner.pw_gid)
     os.chown(boxes, owner.pw_uid, owner.pw_gid)
     (config / "boxes").write_text("/^bounces\\+.*@back\\.example$/ back/\n/^alice@home\\.example$/ home/\n")
@@ -91,8 +92,12 @@ def running(folder: Path) -> Iterator[Office]:
     if not any(line.startswith("postlog ") for line in lines):
         lines.append("postlog unix-dgram n - n - 1 postlogd")
     (config / "master.cf").write_text("\n".join(lines) + "\n")
+    for each in config.iterdir():
+        each.chmod(0o644)
     command = ["/usr/sbin/postfix", "-c", str(config)]
-    started = subprocess.run([*command, "start"], capture_output=True, text=True, check=False, timeout=30)
+    started = subprocess.run(
+        [*command, "start"], capture_output=True, text=True, check=False, timeout=90, umask=0o022
+    )
     try:
         _until_it_listens(port, started.stderr + started.stdout)
         yield Office(port, boxes / "home", boxes / "back")
@@ -101,7 +106,7 @@ def running(folder: Path) -> Iterator[Office]:
 
 
 def _until_it_listens(port: int, said: str) -> None:
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

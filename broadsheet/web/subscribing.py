@@ -288,7 +288,7 @@ def _when(found: Subscription) -> str:
 
 def _private(response: HttpResponse) -> HttpResponse:
     response.headers["Cache-Control"] = "private, no-store"
-    # The address of this page is a capability: it goes nowhere else.
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # The address of this page is a capability, which the house's same-origin policy keeps here. no-referrer
+    # would also take the origin from the form, and with it the form's right to be answered.
     response.headers["X-Robots-Tag"] = "noindex"
     return response
