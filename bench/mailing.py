@@ -2,8 +2,8 @@
 
     python -m bench.mailing --editions 100000 --searches 10000
 
-Subscribers have interests of their own (the titles of other papers) and get the twenty nearest papers. Mail goes
-to a server on loopback, in a process of its own, that takes everything and keeps nothing.
+Subscribers have interests of their own (the titles of other papers) and get the twenty nearest papers. Mail
+goes to a server on loopback, in a process of its own, that takes everything and keeps nothing.
 """
 
 from __future__ import annotations

@@ -209,6 +209,21 @@ def test_what_cannot_be_meant_is_told_as_the_hub_tells_it(client: Client, addres
     assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_the_header_says_the_sentence_in_plain_letters(client: Client) -> None:
+    response = client.get("/api/daily_papers?date=tomorrow")
+    assert response.headers["X-Error-Message"] == '"tomorrow" is not a day. Write it like 2025-03-14.'
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/daily_papers", "/api/query?id_list=2503.00001", "/oai?verb=Identify"]
+)
+def test_a_host_that_is_not_ours_is_refused_in_every_dialect(client: Client, address: str) -> None:
+    response = client.get(address, headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert "html" not in response.headers["Content-Type"]
+    assert b"evil.example" not in response.content
+
+
 def test_writing_is_refused_in_the_same_shape(client: Client) -> None:
     response = client.post("/api/daily_papers")
     assert response.status_code == 405

@@ -28,7 +28,7 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from broadsheet import exports, identifiers, search
-from broadsheet.api.answers import public, readable, xml_text
+from broadsheet.api.answers import here, public, readable, xml_text
 from broadsheet.models import Category, Paper, PaperCategory, Version
 from broadsheet.models.category import archives, category_names
 from broadsheet.web.context import base
@@ -94,7 +94,7 @@ def provider(request: HttpRequest) -> HttpResponse:
 
 def _whole(request: HttpRequest, told: dict[str, str], body: str) -> str:
     said = "".join(f' {name}="{xml_text(value)}"' for name, value in told.items())
-    where = xml_text(base(request) + "/oai")
+    where = xml_text(here(request) + "/oai")
     now = _stamp(datetime.now(UTC))
     return f"{_HEAD}<responseDate>{now}</responseDate>\n<request{said}>{where}</request>\n{body}</OAI-PMH>\n"
 
