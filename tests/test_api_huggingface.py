@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from django.test import Client
 from huggingface_hub import HfApi
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError
+from huggingface_hub.utils._http import close_session
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -30,6 +32,13 @@ LINKS = (
     LinkRecord("dataset", "https://huggingface.co/datasets/ada/papers"),
     LinkRecord("demo", "https://huggingface.co/spaces/ada/press"),
 )
+
+
+@pytest.fixture(autouse=True)
+def _hang_up() -> Iterator[None]:
+    """The client keeps its connection, and behind it a thread of the server keeps one to the database."""
+    yield
+    close_session()
 
 
 def three_papers() -> None:
