@@ -25,7 +25,7 @@ WITHOUT_TOKEN = re.compile(r"^/(mail/events|notices/stop|subscription/unsubscrib
 
 # Other services' protocols, where a question may be sent as a form. It reads no session and changes nothing,
 # which the test below holds them to. Another one here is a decision, not an accident.
-QUESTIONS = {"/api/query", "/oai"}
+QUESTIONS = {"/api/query", "/oai", "/mcp", "/s2/graph/v1/paper/batch", "/s2/recommendations/v1/papers/"}
 
 FILLED = {
     "spelling": "2503.00001",
@@ -182,6 +182,16 @@ def test_no_link_changes_anything(furnished_house: None) -> None:
             assert browser.get(address).status_code < 500, address
         after = contents()
         assert after == before, f"{address} changed a table"
+
+
+@pytest.mark.security_check(7)
+@pytest.mark.parametrize("address", sorted(QUESTIONS))
+def test_a_question_sent_as_a_form_changes_nothing(furnished_house: None, address: str) -> None:
+    browser = people.signed_in(Reader.objects.get(username="alice"))
+    for form in ({}, {"id_list": "2503.00001"}, {"verb": "ListRecords", "metadataPrefix": "oai_dc"}):
+        before = contents()
+        assert browser.post(address, form).status_code < 500
+        assert contents() == before
 
 
 def contents() -> dict[str, int]:

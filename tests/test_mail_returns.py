@@ -173,7 +173,7 @@ def test_a_providers_reports_count_with_the_secret_and_not_without(
     def told(what: object, authorization: str = "") -> int:
         headers = {"Authorization": authorization} if authorization else {}
         body = json.dumps(what)
-        return client.post("/mail/webhook/postmark", body, "application/json", headers=headers).status_code
+        return client.post("/mail/events/postmark", body, "application/json", headers=headers).status_code
 
     assert told(event) == 404, "no secret is set here"
     settings.MAIL_WEBHOOK_SECRET = "hook:secret"
@@ -189,7 +189,7 @@ def test_a_providers_reports_count_with_the_secret_and_not_without(
         "alice@example.org": "bounce", "bob@example.org": "complaint",
     }  # fmt: skip
     assert Bounce.objects.count() == 2
-    assert client.post("/mail/webhook/nobody", "{}", "application/json").status_code == 404
+    assert client.post("/mail/events/nobody", "{}", "application/json").status_code == 404
 
 
 @pytest.mark.mail_check(45)

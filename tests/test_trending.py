@@ -298,7 +298,7 @@ def test_a_day_ends_at_midnight_of_the_listing_time_zone(settings: Any) -> None:
 def test_every_card_says_why_it_stands_where_it_does() -> None:
     paper(1, signals=(votes(7), votes(2, kind="comments"), votes(100, kind="stars")))
     reasons = trending.listing(DAY).entries[0].reasons
-    assert [reason.label for reason in reasons] == ["Votes", "Comments", "Stars"]
+    assert [reason.label for reason in reasons] == ["Votes", "Field", "Comments", "Stars"]
     assert sum(reason.points for reason in reasons) == pytest.approx(Paper.objects.get().score, abs=0.01)
 
 

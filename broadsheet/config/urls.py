@@ -227,7 +227,7 @@ _MODERATION = [
 _MAIL = [
     path("subscribe", subscribing.subscribe),
     path("subscribe/preview", subscribing.preview),
-    path("mail/webhook/<provider>", mail_events.event),
+    path("mail/events/<provider>", mail_events.event),
     path("subscription/confirm/<token>", subscribing.confirm),
     path("subscription/manage/<token>", subscribing.manage),
     path("subscription/unsubscribe/<token>", subscribing.unsubscribe),

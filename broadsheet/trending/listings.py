@@ -204,11 +204,28 @@ class _Rows:
             last = around.newest or today()
             first = last - timedelta(days=RESERVED_DAYS)
         unvoted = self.all.filter(listed_on__range=(first, last), voted=False)
-        # A multiplicative hash modulo the Mersenne prime 2**31 - 1 scatters the papers around a wheel; each
-        # day turns it by 0.56 of a round.
-        turn = scoring.announcement_days(today()) * 1_203_248_318 % 2_147_483_647
-        lot = (F(self.key) % 2_147_483_647 * 1_103_515_245 + turn) % 2_147_483_647
-        return list(unvoted.order_by(lot, self.key).values_list(self.key, flat=True)[:most])
+        drawn = (F(self.key) % _WHEEL * _SCATTER + _turn(today())) % _WHEEL
+        return list(unvoted.order_by(drawn, self.key).values_list(self.key, flat=True)[:most])
+
+
+# A multiplicative hash modulo the Mersenne prime 2**31 - 1 scatters the papers around a wheel; each day turns
+# it by 0.56 of a round.
+_WHEEL, _SCATTER = 2_147_483_647, 1_103_515_245
+
+
+def _turn(day: date) -> int:
+    return scoring.announcement_days(day) * 1_203_248_318 % _WHEEL
+
+
+def lot(paper: int, day: date) -> int:
+    """A paper's lot on a day; the smallest are drawn."""
+    return (paper % _WHEEL * _SCATTER + _turn(day)) % _WHEEL
+
+
+def rows_of(window: Window, filters: Filters) -> tuple[str, QuerySet[Any]]:
+    """The rows of a window under filters, and what a paper's key is called on them."""
+    rows = _Rows(window, filters)
+    return rows.key, rows.rows
 
 
 def _count(rows: QuerySet[Any]) -> Subquery:
