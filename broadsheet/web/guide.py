@@ -71,7 +71,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 def settings(request: HttpRequest) -> HttpResponse:
     """The look of pages, kept in a cookie: a form that needs no account."""
     if request.method == "POST":
-        wanted = chosen(*(request.POST.get(name, "") for name in ("layout", "theme", "keys")))
+        wanted = chosen(*(request.POST.get(name, "") for name in ("layout", "theme", "keys", "social")))
         response = HttpResponseRedirect("/settings?saved=yes")
         response.status_code = 303
         remember(response, wanted)

@@ -31,7 +31,7 @@ def newest(request: HttpRequest, period: str = "day") -> HttpResponse:
     """The newest day, week or month that has papers, under an address that never changes."""
     window = newest_window(period)
     filters = filters_of(request)
-    found = trending.listing(window, filters, page_number(request))
+    found = trending.listing(window, filters, page_number(request), social=look(request).share)
     if not found.total and found.previous:
         # Not every field has papers every day: on to the last day on which this one has.
         return HttpResponseRedirect(_href(found.previous.path, filters))
@@ -43,7 +43,7 @@ def listing(request: HttpRequest, period: str, key: str = "") -> HttpResponse:
     window = trending.parse(period, key)
     filters, page, moment = filters_of(request), page_number(request), moment_of(request)
     if moment is None:
-        return _shown(request, trending.listing(window, filters, page))
+        return _shown(request, trending.listing(window, filters, page, social=look(request).share))
     return _shown(request, trending.as_of(window, moment, filters, page, settings.PAGE_SIZE), moment)
 
 
@@ -105,6 +105,7 @@ def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None)
         "start": pager.start,
         "moment": moment,
         "now": _href(window.path, filters),
+        "turned": look(request).social if not moment and window.period != "all" else "100",
     }
     if wants_fragment(request):
         return render(request, "_more.html", known)
