@@ -152,7 +152,7 @@ SPAN = timedelta(days=7)
 # Below so many a day, growth says nothing: 0 and 0.1 stars a day are the same.
 NOTICED = {"stars": 0.5, "citations": 0.02}
 # What is usual on the first day in the field of the average vote, in units a day, and how it fades: by
-# (1 + days) to this power. Stars: evals.trending measures it; citations: five a year, whatever the age.
+# (1 + days) to this power. Both are assumptions, since no log of stars and citations is there to fit them to.
 USUAL = {"stars": (6.0, -0.6), "citations": (5 / 365, 0.0)}
 
 

@@ -13,10 +13,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from broadsheet import catalog, digest, mail
+from broadsheet import catalog, community, digest, mail
 from broadsheet.digest import Choices, choosing, composing, rhythms
 from broadsheet.models import Edition, Hit, Paper, Subscription
-from tests import factories, mail_rig
+from tests import factories, mail_rig, people
 from tests.mail_rig import Rig
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -160,3 +160,16 @@ def test_a_mail_posted_by_another_room_is_delivered_by_the_same_step(rig: Rig) -
     mail.post("bob@example.org", "A code", "123456", urgent=True)
     assert digest.send_due() == 1
     assert rig.recipients() == {"bob@example.org": 1}
+
+
+def test_what_a_reader_is_not_interested_in_comes_by_no_mail(rig: Rig) -> None:
+    papers = [fresh(number) for number in range(1, 4)]
+    alice = people.reader("alice")
+    mine = subscribed(alice.email)
+    Subscription.objects.filter(pk=mine.pk).update(reader=alice)
+    mine.refresh_from_db()
+    bobs = subscribed("bob@example.org")
+    community.mark(alice, papers[0].pk, "refused")
+    choices = choosing.Choosing(timezone.now()).choose([mine, bobs])
+    assert {each.paper for each in choices[mine.pk].picks} == {paper.pk for paper in papers[1:]}
+    assert len(choices[bobs.pk].picks) == 3

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from broadsheet import doors, identifiers, text, trending
 from broadsheet.embedders import Embedder, EmbedderUnavailable
-from broadsheet.models import Author, Authorship, Hit, Paper, PaperCategory, Subscription
+from broadsheet.models import Author, Authorship, Hit, Mark, Paper, PaperCategory, Subscription
 
 log = logging.getLogger("broadsheet.digest")
 
@@ -62,8 +62,9 @@ class Choosing:
         self._pools: dict[tuple[str, str, date], list[Candidate]] = {}
 
     def choose(self, subscriptions: Sequence[Subscription]) -> dict[int, Choice]:
-        """One choice for each subscription, by its key. Two questions for all, a few for each pool."""
+        """One choice for each subscription, by its key. Three questions for all, a few for each pool."""
         sent = sent_to(subscriptions)
+        refused = refused_by(subscriptions)
         hits = self._hits([each for each in subscriptions if each.what == "search"])
         near = self._interests([each for each in subscriptions if each.what == "interest"])
         found = {}
@@ -74,11 +75,12 @@ class Choosing:
                 pool = near.get(each.pk, [])
             else:
                 pool = self._pool(each)
-            found[each.pk] = self._choice(each, pool, sent[each.address_key])
+            never = sent[each.address_key] | refused.get(each.reader_id or 0, set())
+            found[each.pk] = self._choice(each, pool, never)
         return found
 
-    def _choice(self, subscription: Subscription, pool: list[Candidate], sent: set[int]) -> Choice:
-        left = [each for each in pool if each.paper not in sent]
+    def _choice(self, subscription: Subscription, pool: list[Candidate], never: set[int]) -> Choice:
+        left = [each for each in pool if each.paper not in never]
         since = (subscription.until or subscription.created_at) - SLACK
         if subscription.until and not any(each.came >= since for each in left):
             if pool:
@@ -241,6 +243,17 @@ def sent_to(subscriptions: Iterable[Subscription]) -> dict[str, set[int]]:
     rows = Subscription.objects.filter(address_key__in=keys).exclude(sent=b"")
     for key, packed in rows.values_list("address_key", "sent"):
         found[key].update(unpacked(packed).tolist())
+    return found
+
+
+def refused_by(subscriptions: Iterable[Subscription]) -> dict[int, set[int]]:
+    """The papers that each reader among the subscribers is not interested in, by the reader's key."""
+    readers = {each.reader_id for each in subscriptions if each.reader_id}
+    found: dict[int, set[int]] = {}
+    if readers:
+        rows = Mark.objects.filter(reader__in=readers, kind="refused").values_list("reader_id", "paper_id")
+        for reader, paper in rows:
+            found.setdefault(reader, set()).add(paper)
     return found
 
 
