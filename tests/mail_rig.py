@@ -48,6 +48,7 @@ class Rig:
     keep: bool = True
     bodies: list[tuple[str, str, bytes]] = field(default_factory=list)
     slow: float = 0.0
+    live: bool = False
 
     @property
     def url(self) -> str:
@@ -133,7 +134,8 @@ class _Server(SMTP):
         super().__init__(handler, **known)
 
     async def _handle_client(self) -> None:
-        said = self.rig.ask("connect")
+        # The controller's own first connection only asks whether the server is there.
+        said = self.rig.ask("connect") if self.rig.live else None
         if said == CUT:
             _hang_up(self)
             return
@@ -205,7 +207,7 @@ def running(
         known["auth_require_tls"] = certificate is not None
     controller = _Controller(rig, **known)
     controller.start()
-    rig.port = controller.port
+    rig.port, rig.live = controller.port, True
     try:
         yield rig
     finally:
@@ -261,3 +263,18 @@ def _quietly(answer: Callable[[Any], None], connection: Any) -> None:
             answer(connection)
         except OSError:
             return
+
+
+def main() -> None:
+    """`python -m tests.mail_rig FOLDER`: a server in a process of its own, until its input ends. Prints its
+    port; writes the oracle into the folder."""
+    import sys
+
+    with running(Path(sys.argv[1]), keep=False) as rig:
+        sys.stdout.write(f"{rig.port}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

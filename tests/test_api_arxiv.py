@@ -95,6 +95,7 @@ def test_the_package_searches_pages_and_looks_up(live_server: LiveServer) -> Non
     assert list(client.results(arxiv.Search(id_list=["2503.09999"]))) == []
     with pytest.raises(arxiv.HTTPError):
         list(client.results(arxiv.Search("ti:(loom")))
+    client._session.close()
 
 
 def test_the_grammar_finds_what_it_says(client: Client) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from django.test import Client
 from huggingface_hub import HfApi
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError
+from huggingface_hub.utils._http import close_session
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -30,6 +32,13 @@ LINKS = (
     LinkRecord("dataset", "https://huggingface.co/datasets/ada/papers"),
     LinkRecord("demo", "https://huggingface.co/spaces/ada/press"),
 )
+
+
+@pytest.fixture(autouse=True)
+def _hang_up() -> Iterator[None]:
+    """The client keeps its connection, and behind it a thread of the server keeps one to the database."""
+    yield
+    close_session()
 
 
 def three_papers() -> None:
@@ -207,6 +216,21 @@ def test_what_cannot_be_meant_is_told_as_the_hub_tells_it(client: Client, addres
     assert response.json()["error"]
     assert response.headers["X-Error-Message"]
     assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_header_says_the_sentence_in_plain_letters(client: Client) -> None:
+    response = client.get("/api/daily_papers?date=tomorrow")
+    assert response.headers["X-Error-Message"] == '"tomorrow" is not a day. Write it like 2025-03-14.'
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/daily_papers", "/api/query?id_list=2503.00001", "/oai?verb=Identify"]
+)
+def test_a_host_that_is_not_ours_is_refused_in_every_dialect(client: Client, address: str) -> None:
+    response = client.get(address, headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert "html" not in response.headers["Content-Type"]
+    assert b"evil.example" not in response.content
 
 
 def test_writing_is_refused_in_the_same_shape(client: Client) -> None:

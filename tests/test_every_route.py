@@ -23,6 +23,10 @@ from tests import factories, people
 # (RFC 8058). Another one here is a decision, not an accident.
 WITHOUT_TOKEN = re.compile(r"(unsubscribe|stop|bounces?|webhook)")
 
+# Other services' protocols, where a question may be sent as a form. It reads no session and changes nothing,
+# which the test below holds them to. Another one here is a decision, not an accident.
+QUESTIONS = {"/api/query", "/oai"}
+
 FILLED = {
     "spelling": "2503.00001",
     "slug": "ada-lovelace",
@@ -81,6 +85,8 @@ def furnished_house(db: None) -> None:
 def complaint(address: str, view: Any) -> str:
     """What is wrong with a route; empty when nothing is."""
     deed = getattr(view, "deed", None)
+    if address in QUESTIONS:
+        return "" if getattr(view, "asks_only", False) else "it is not one that only asks"
     if deed is None:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             response = Client().generic(method, address)
@@ -176,6 +182,16 @@ def test_no_link_changes_anything(furnished_house: None) -> None:
             response = browser.get(address)
             assert response.status_code < 500, address
             assert contents() == before, f"{address} changed a table"
+
+
+@pytest.mark.security_check(7)
+@pytest.mark.parametrize("address", sorted(QUESTIONS))
+def test_a_question_sent_as_a_form_changes_nothing(furnished_house: None, address: str) -> None:
+    browser = people.signed_in(Reader.objects.get(username="alice"))
+    for form in ({}, {"id_list": "2503.00001"}, {"verb": "ListRecords", "metadataPrefix": "oai_dc"}):
+        before = contents()
+        assert browser.post(address, form).status_code < 500
+        assert contents() == before
 
 
 def contents() -> dict[str, int]:

@@ -202,6 +202,13 @@ def test_the_lot_turns_with_the_days(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn(FRIDAY) != drawn(FRIDAY + timedelta(days=3))
 
 
+def test_where_nobody_has_voted_yet_trending_keeps_no_places_and_shows_every_paper() -> None:
+    papers(30)
+    entries = trending.listing(trending.TRENDING, per_page=50).entries
+    assert len(entries) == 30
+    assert not any(entry.reserved for entry in entries)
+
+
 # Filters, totals, neighbours
 
 

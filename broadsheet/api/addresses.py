@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from broadsheet.api import arxiv, huggingface
+from broadsheet.api import arxiv, huggingface, oai
 
 HUGGINGFACE: list[URLPattern] = [
     path("api/daily_papers", huggingface.daily_papers),
@@ -15,4 +15,4 @@ HUGGINGFACE: list[URLPattern] = [
     *(path(f"api/{kind}", huggingface.by_tag, {"kind": kind}) for kind in ("models", "datasets", "spaces")),
 ]
 
-addresses: list[URLPattern] = [path("api/query", arxiv.query), *HUGGINGFACE]
+addresses: list[URLPattern] = [path("api/query", arxiv.query), path("oai", oai.provider), *HUGGINGFACE]

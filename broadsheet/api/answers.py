@@ -14,12 +14,13 @@ from typing import Any, Concatenate, Final, ParamSpec
 import orjson
 from django.conf import settings
 from django.core.cache import cache
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from broadsheet.models import Link, Paper
 from broadsheet.web import errors
+from broadsheet.web.context import base
 from broadsheet.web.limits import TooMany, digest, place_of
 
 P = ParamSpec("P")
@@ -119,6 +120,14 @@ def _sendable(found: Any) -> Any:
     if isinstance(found, dict):
         return {_sendable(key): _sendable(value) for key, value in found.items()}
     return [_sendable(each) for each in found] if isinstance(found, list | tuple) else found
+
+
+def here(request: HttpRequest) -> str:
+    """Where this server is, for a refusal too: "" where the request names a host that is not ours."""
+    try:
+        return base(request)
+    except DisallowedHost:
+        return ""
 
 
 # --- reading what was asked ------------------------------------------------------------------------------

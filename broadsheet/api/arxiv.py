@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from broadsheet import identifiers
 from broadsheet.api import arxiv_filter
-from broadsheet.api.answers import public, readable, xml_text
+from broadsheet.api.answers import here, public, readable, xml_text
 from broadsheet.api.arxiv_query import BadArxivQuery, parse
 from broadsheet.index import MOST_HITS, IndexTrouble
 from broadsheet.models import Alias, Paper, Version
@@ -47,7 +47,7 @@ def refuse(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
     said = xml_text(sentence)
     anchor = re.sub(r"[^a-z0-9]+", "_", sentence.lower())[:80].strip("_")
     now = _moment(datetime.now(UTC))
-    problem = f"{base(request) if request.get_host() else ''}/api/errors#{anchor}"
+    problem = f"{xml_text(here(request))}/api/errors#{anchor}"
     entry = (
         f"<entry><id>{problem}</id><title>Error</title><summary>{said}</summary><updated>{now}</updated>"
         f'<link href="{problem}" rel="alternate" type="text/html"/>'
@@ -150,16 +150,16 @@ def _papers(keys: Sequence[int]) -> list[Paper]:
 def _feed(
     request: HttpRequest, asked: QueryDict, papers: Sequence[Paper], total: int, start: int, size: int
 ) -> Iterator[str]:
-    here = base(request)
+    home = base(request)
     said = "&".join(
         f"{name}={asked.get(name, '')}" for name in ("search_query", "id_list") if asked.get(name)
     )
     yield _HEAD
-    this = xml_text(here + request.get_full_path())
+    this = xml_text(home + request.get_full_path())
     yield f'<link href="{this}" rel="self" type="application/atom+xml"/>\n'
     title = f"arXiv Query: {xml_text(said)}&amp;start={start}&amp;max_results={size}"
     yield f'<title type="html">{title}</title>\n'
-    yield f"<id>{xml_text(here)}/api/query/{identifiers.author_key(said or '-') & (2**63 - 1):016x}</id>\n"
+    yield f"<id>{xml_text(home)}/api/query/{identifiers.author_key(said or '-') & (2**63 - 1):016x}</id>\n"
     newest = max((paper.changed_at for paper in papers), default=datetime(1991, 8, 14, tzinfo=UTC))
     yield f"<updated>{_moment(newest)}</updated>\n{_counts(total, start, size)}"
     numbers = dict(
@@ -169,7 +169,7 @@ def _feed(
         .annotate(Max("number"))
     )
     for paper in papers:
-        yield _entry(paper, numbers.get(paper.pk, 1), here)
+        yield _entry(paper, numbers.get(paper.pk, 1), home)
     yield "</feed>\n"
 
 
@@ -181,10 +181,10 @@ def _counts(total: int, start: int, size: int) -> str:
     )
 
 
-def _entry(paper: Paper, version: int, here: str) -> str:
+def _entry(paper: Paper, version: int, home: str) -> str:
     published = paper.published_at or _month(paper) or paper.submitted_at or paper.changed_at
     number = paper.arxiv_id
-    page = f"http://arxiv.org/abs/{number}v{version}" if number else here + paper.get_absolute_url()
+    page = f"http://arxiv.org/abs/{number}v{version}" if number else home + paper.get_absolute_url()
     pdf = f"http://arxiv.org/pdf/{number}v{version}" if number else identifiers.pdf_url(paper.identifier)
     parts = [
         f"<entry>\n<id>{xml_text(page)}</id>",

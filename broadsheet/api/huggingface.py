@@ -38,6 +38,7 @@ from broadsheet.web.context import base
 DEEPEST: Final = 30_000
 LONGEST_QUERY: Final = 250
 NAME: Final = 300
+_PLAIN: Final = str.maketrans("“”‘’–—", "\"\"''--")
 
 Item = dict[str, Any]
 
@@ -45,7 +46,8 @@ Item = dict[str, Any]
 def refuse(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
     """`{"error": …}`, and the sentence in the header from which the client's exception takes it."""
     response = readable(json({"error": sentence}, status))
-    said = sentence.encode("ascii", "replace").decode()
+    # Headers are read as Latin-1 at best; our quotes have plain brothers.
+    said = sentence.translate(_PLAIN).encode("ascii", "replace").decode()
     response.headers["X-Error-Message"] = " ".join(said.split())
     response.headers["X-Request-Id"] = uuid.uuid4().hex
     return response

@@ -8,12 +8,15 @@ after growing pauses, and stops nobody else.
 from __future__ import annotations
 
 import logging
+import os
 import random
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
 
 from django.conf import settings
 from django.db import transaction
@@ -84,8 +87,10 @@ class _Lost(Exception):
 
 
 def fetch_due(seconds: float = PORTION) -> int:
-    """Fetches from every followed source that is due, for about so long; returns how many entries it read."""
+    """Fetches from every followed source that is due, for about so long. Returns how many entries it read
+    or, at the end of a harvest, learned from."""
     enrol()
+    _let_go_of_the_dead()
     end, read = time.monotonic() + seconds, 0
     for key in due():
         read += _have_turn(key, end)
@@ -127,7 +132,8 @@ def _have_turn(key: int, end: float) -> int:
     state = SourceState.objects.get(pk=key)
     harvest = Harvest(state.source, state.part)
     _run(state, claim, harvest, lambda: time.monotonic() > end)
-    return harvest.read
+    # Reading the last days again without learning anything is no reason to hurry on.
+    return harvest.taken.new + harvest.taken.changed if harvest.finished else harvest.read
 
 
 # --- by hand ---------------------------------------------------------------------------------------------
@@ -143,6 +149,7 @@ def fetch(source: str, wish: Wish, progress: OnPage | None = None) -> Harvest:
     if source != "folder" and source not in doors.WATCHERS:
         doors.live_source(source)  # says at once when there is no such source
     part = wish.part if wish.until is None else f"{wish.part} {wish.since or ''}..{wish.until}".strip()
+    _let_go_of_the_dead()
     state, _ = SourceState.objects.get_or_create(source=source, part=part, defaults={"due_at": None})
     claim = _claim(state.pk)
     if claim is None:
@@ -162,9 +169,33 @@ def fetch(source: str, wish: Wish, progress: OnPage | None = None) -> Harvest:
 
 def _claim(key: int) -> str | None:
     """Takes the row for this process alone; None if another one has it."""
-    now, claim = datetime.now(UTC), uuid.uuid4().hex
+    now, claim = datetime.now(UTC), f"{_here()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
     rows = SourceState.objects.filter(_free(now), pk=key)
     return claim if rows.update(claim=claim, claimed_until=now + LEASE, tried_at=now) else None
+
+
+def _here() -> str:
+    """What tells this machine from others that share the database."""
+    return blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _let_go_of_the_dead() -> None:
+    """A process of this machine that was killed left its claims; nobody need wait until they run out."""
+    for key, claim in SourceState.objects.exclude(claim="").values_list("pk", "claim"):
+        host, _, rest = claim.partition("-")
+        pid = rest.partition("-")[0]
+        if host == _here() and pid.isdecimal() and not _is_alive(int(pid)):
+            SourceState.objects.filter(pk=key, claim=claim).update(claim="", claimed_until=None)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _free(now: datetime) -> Q:

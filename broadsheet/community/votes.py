@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from django.db import transaction
-from django.db.models import Count, F, FloatField, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db import connection, transaction
+from django.db.models import F, Model, Q, QuerySet, Sum, Value
 from django.utils import timezone
 
 from broadsheet import trending
 from broadsheet.community import moderating
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import may_act, open_paper
-from broadsheet.models import Ballot, Claim, Mark, Moderation, Paper, Reader, Upvote
+from broadsheet.models import Ballot, Ban, Claim, Mark, Moderation, Paper, Reader, Upvote
 
 # A new account's vote counts a quarter and grows evenly to a whole one within a week.
 LEAST: Final = 0.25
@@ -62,10 +61,12 @@ def upvote(reader: Reader, paper: Paper | int, evidence: Evidence = Evidence()) 
         found = open_paper(_key(paper))
         if found.withdrawn:
             raise Refused("Its authors have withdrawn this paper, so it takes no votes.")
-        may_act(reader)
-        if Claim.objects.filter(paper=found, reader=reader, state="granted").exists():
+        known = _known_of(reader, found)
+        if "banned" in known or not reader.is_active:
+            may_act(reader)
+        if "author" in known:
             raise Refused("You are one of its authors, and authors do not vote for their own papers.", 403)
-        if not Upvote.objects.filter(reader=reader, paper=found).exists():
+        if "voted" not in known:
             trusted = reader.distrusted_at is None
             vote = Upvote(reader=reader, paper=found, weight=weight(now - reader.joined_at), counted=trusted)
             vote.created_at = now
@@ -75,6 +76,34 @@ def upvote(reader: Reader, paper: Paper | int, evidence: Evidence = Evidence()) 
                 _write(vote, -1, "curator", now, reader.joined_at)
             recount(found)
     return Voted(found, upvoted=True)
+
+
+def _known_of(reader: Reader, paper: Paper) -> set[str]:
+    """What bears on a vote: "voted", "author", "banned".
+
+    One statement written out, as `_count` below is: others wait for the lock meanwhile, and putting the same
+    together by the ORM took a fifth of a vote's whole time.
+    """
+    sql = (
+        f"SELECT 'voted' FROM {_table(Upvote)} WHERE reader_id = %s AND paper_id = %s UNION ALL "
+        f"SELECT 'author' FROM {_table(Claim)} WHERE reader_id = %s AND paper_id = %s AND state = 'granted' "
+        f"UNION ALL SELECT 'banned' FROM {_table(Ban)} WHERE reader_id = %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [reader.pk, paper.pk, reader.pk, paper.pk, reader.pk])
+        return {str(word) for (word,) in cursor.fetchall()}
+
+
+def _count(paper: Paper) -> tuple[int, float]:
+    sql = f"SELECT count(*), coalesce(sum(weight), 0.0) FROM {_table(Upvote)} WHERE paper_id = %s AND counted"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [paper.pk])
+        votes, weight = cursor.fetchone()
+        return int(votes), float(weight)
+
+
+def _table(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
 
 
 def take_back(reader: Reader, paper: Paper | int, evidence: Evidence = Evidence()) -> Voted:
@@ -94,12 +123,8 @@ def take_back(reader: Reader, paper: Paper | int, evidence: Evidence = Evidence(
 
 def recount(paper: Paper) -> None:
     """Counts a paper's votes and writes what they come to, with its standing. The caller holds the lock."""
-    found = Upvote.objects.filter(paper=paper, counted=True).aggregate(
-        votes=Count("pk"), weight=Coalesce(Sum("weight"), Value(0.0), output_field=FloatField())
-    )
-    paper.upvotes, paper.upvote_weight = found["votes"], found["weight"]
-    Paper.objects.filter(pk=paper.pk).update(upvotes=paper.upvotes, upvote_weight=paper.upvote_weight)
-    trending.restand(paper)
+    paper.upvotes, paper.upvote_weight = _count(paper)
+    trending.restand(paper, counts=("upvotes", "upvote_weight"))
 
 
 def marks_of(reader: Reader, papers: Collection[int]) -> dict[int, set[str]]:

@@ -273,6 +273,7 @@ ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.o
 API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
 DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
+    ("/oai", "broadsheet.api.oai.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )
 

@@ -22,6 +22,7 @@ from broadsheet.web import (
     judging,
     library,
     listings,
+    mail_events,
     moderating,
     papers,
     readers,
@@ -228,6 +229,7 @@ _MODERATION = [
 _MAIL = [
     path("subscribe", subscribing.subscribe),
     path("subscribe/preview", subscribing.preview),
+    path("mail/events/<provider>", mail_events.event),
     path("subscription/confirm/<token>", subscribing.confirm),
     path("subscription/manage/<token>", subscribing.manage),
     path("subscription/unsubscribe/<token>", subscribing.unsubscribe),

@@ -10,6 +10,7 @@ from broadsheet.digest.links import MANAGE, STOP, opened
 from broadsheet.digest.links import manage as manage_path
 from broadsheet.digest.links import stop as stop_path
 from broadsheet.digest.rhythms import zones
+from broadsheet.digest.standing import Status, compose_waiting, status
 from broadsheet.digest.subscribing import (
     MOST_PAPERS,
     BadChoice,
@@ -32,9 +33,11 @@ __all__ = [
     "BadChoice",
     "Choices",
     "Report",
+    "Status",
     "ask",
     "change",
     "compose",
+    "compose_waiting",
     "confirm",
     "content_of",
     "counted",
@@ -50,6 +53,7 @@ __all__ = [
     "sample",
     "send",
     "send_due",
+    "status",
     "stop",
     "stop_all",
     "stop_path",

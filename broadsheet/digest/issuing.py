@@ -13,14 +13,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from broadsheet import mail
+from broadsheet import mail, trending
 from broadsheet.digest import alerts, choosing, clippings, composing, links, rhythms, subscribing
 from broadsheet.digest.choosing import Choice, Choosing
 from broadsheet.digest.subscribing import Choices
@@ -75,10 +75,10 @@ def send_due() -> int:
     """The worker's step: greets, matches, makes editions, hands over; says how much it did."""
     if not mail.is_set_up():
         return 0
-    done = subscribing.greet_due() + alerts.match_due()
+    done = mail.read_due(subscribing.stop_by_mail) + subscribing.greet_due() + alerts.match_due()
     made = make_due()
     sent = mail.deliver_due({composing.KIND: composing.compose})
-    return done + made.due + sent + tidy_due()
+    return done + made.due + sent + tidy_due() + subscribing.forget_due()
 
 
 def send(
@@ -91,6 +91,8 @@ def send(
     """Everything that is due, until nothing is left: what `broadsheet digest send` does. Raises
     MailTrouble."""
     whole = Report()
+    while mail.read_due(subscribing.stop_by_mail):
+        pass
     subscribing.greet_due()
     while alerts.match_due():
         pass
@@ -274,7 +276,10 @@ def _skip(now: datetime, error: Exception) -> Report:
 def sample(choices: Choices, now: datetime, subscription: Subscription | None = None) -> Content | None:
     """What an edition would say now; None where there is nothing to say. Writes nothing."""
     asked = subscription or Subscription(address="you@example.org", created_at=now, **vars(choices))
-    choice = Choosing(now).choose([asked]).get(asked.pk) or Choice()
+    # On a server whose papers are old, an edition as it would have been then.
+    newest = trending.newest_day()
+    then = datetime.combine(newest, time(12), UTC) if newest else now
+    choice = Choosing(min(now, then)).choose([asked]).get(asked.pk) or Choice()
     papers = Paper.objects.cards().in_bulk([pick.paper for pick in choice.picks])
     chosen = [(papers[pick.paper], pick.reason) for pick in choice.picks if pick.paper in papers]
     if not chosen:

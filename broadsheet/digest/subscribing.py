@@ -257,6 +257,12 @@ def end(found: Subscription, why: str) -> bool:
     )
 
 
+def stop_by_mail(key: int) -> None:
+    """What a sealed mail to the stop address asks for."""
+    if found := Subscription.objects.filter(pk=key).first():
+        stop(found, "You stopped it by mail.")
+
+
 def stop_all(address: str, why: str) -> int:
     """Ends every subscription of an address."""
     found = Subscription.objects.filter(

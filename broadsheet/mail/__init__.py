@@ -27,6 +27,7 @@ from broadsheet.mail.posting import (
     suppressed_among,
     why_silent,
 )
+from broadsheet.mail.returns import read, read_due, score, take
 from broadsheet.mail.setup import NotSetUp, is_set_up, origin, sender, server
 
 __all__ = [
@@ -48,11 +49,15 @@ __all__ = [
     "origin",
     "pause",
     "post",
+    "read",
+    "read_due",
     "recover",
     "resume",
+    "score",
     "sender",
     "server",
     "suppress",
     "suppressed_among",
+    "take",
     "why_silent",
 ]

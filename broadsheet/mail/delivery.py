@@ -20,7 +20,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
@@ -53,6 +53,7 @@ PATIENCE = 10.0
 WAIT_FOR_TURN = 20.0
 # After so many refusals for its content an issue is reported.
 FLAG_AFTER = 5
+BOUNCE, STOP_BY_MAIL = "bounce", "stop by mail"
 _CLAIMABLE = ("pending", "deferred")
 _random = SystemRandom()
 
@@ -100,10 +101,12 @@ def deliver(
     late: bool = False,
     stop: Callable[[], bool] = lambda: False,
     most: int | None = None,
+    kinds: Sequence[str] = (),
 ) -> Report:
     """Hands over what is due until nothing is left that can go now. Several at once are safe.
 
-    `writers` compose the kinds whose words are not stored. `late` lets issues go whose time has passed.
+    `writers` compose the kinds whose words are not stored; `kinds` narrows to some kinds. `late` lets
+    issues go whose time has passed.
     Raises MailTrouble when the server refuses encryption or log-in (before the first recipient), when
     sending is paused, or when the database is gone.
     """
@@ -120,7 +123,7 @@ def deliver(
     if not late:
         expire()
     whole = Report()
-    runs = [_Run(writers or {}, late, stop, most) for _ in range(max(1, connections))]
+    runs = [_Run(writers or {}, late, stop, most, kinds) for _ in range(max(1, connections))]
     if len(runs) == 1:
         runs[0].go()
     else:
@@ -178,9 +181,15 @@ class _Run:
     """One sender: one connection at a time, one message in flight."""
 
     def __init__(
-        self, writers: Mapping[str, Writer], late: bool, stop: Callable[[], bool], most: int | None
+        self,
+        writers: Mapping[str, Writer],
+        late: bool,
+        stop: Callable[[], bool],
+        most: int | None,
+        kinds: Sequence[str],
     ) -> None:
         self.writers = writers
+        self.kinds = kinds
         self.late = late
         self.stop = stop
         self.most = most
@@ -257,6 +266,8 @@ class _Run:
         if settings.MAIL_AMBIGUOUS == "resend":
             may |= Q(state="ambiguous", uncertain__lt=MOST_UNCERTAIN)
         found = Message.objects.filter(may, due_at__lte=now)
+        if self.kinds:
+            found = found.filter(kind__in=self.kinds)
         if not self.late:
             found = found.filter(Q(expires_at__isnull=True) | Q(expires_at__gte=now) | Q(state="ambiguous"))
         return found.order_by("-urgent", "due_at", "pk")
@@ -342,6 +353,7 @@ class _Run:
                 list_name=message.list_name,
                 stop_path=message.stop_path,
                 stop_mail=stop_address(message) if settings.MAIL_MAILDIR else "",
+                report=seal_of(message),
             )
             size = len(body)
             # What is stored may be longer than what we would write ourselves.
@@ -478,7 +490,7 @@ class _Run:
                 # It only wants a new connection.
                 self._put_back([message])
                 return
-        elif stage != "data":
+        else:
             self._reset()
         if kind == "later":
             pacing.asked_to_wait(message.domain)
@@ -490,6 +502,10 @@ class _Run:
             self._settle(message, "failed", reply.code, said)
             if kind == "dead" and suppress(message.address, "bounce", said):
                 log.info("Message %d: the mailbox does not exist; it gets no more mail", message.pk)
+            if kind == "full":
+                from broadsheet.mail import returns
+
+                returns.take("soft", message.address, f"{message.pk} soft at hand-over", said)
             if kind == "content":
                 self._flag(message, said)
         self._failed(said)
@@ -573,7 +589,12 @@ def return_path(message: Message, sender: setup.Sender) -> str:
     if not settings.MAIL_BOUNCES:
         return sender.address
     name, _, domain = settings.MAIL_BOUNCES.rpartition("@")
-    return f"{name}+{tokens.seal('bounce', _base36(message.pk))}@{domain}"
+    return f"{name}+{seal_of(message)}@{domain}"
+
+
+def seal_of(message: Message) -> str:
+    """What a report about this message must carry to be believed."""
+    return tokens.seal(BOUNCE, _base36(message.pk))
 
 
 def stop_address(message: Message) -> str:
@@ -581,7 +602,8 @@ def stop_address(message: Message) -> str:
     if not settings.MAIL_BOUNCES or not message.part_of:
         return ""
     name, _, domain = settings.MAIL_BOUNCES.rpartition("@")
-    return f"{name}+stop-{tokens.seal('stop by mail', _base36(message.pk))}@{domain}"
+    subject = _base36(int(message.part_of.rpartition(":")[2]))
+    return f"{name}+stop-{tokens.seal(STOP_BY_MAIL, subject)}@{domain}"
 
 
 def message_of(token: str, purpose: str) -> Message | None:

@@ -27,6 +27,7 @@ from broadsheet.mail.setup import NotSetUp, Sender
 # Gmail cuts a message off at 102 kB; ours stay below 100.
 LARGEST = 100_000
 LONGEST_SUBJECT = 200
+REPORT_HEADER = "X-Report-Seal"
 _POLICY = policy.SMTP
 # What no header may hold: controls, invisible direction marks, halves of characters.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
@@ -60,10 +61,12 @@ def build(
     list_name: str = "",
     stop_path: str = "",
     stop_mail: str = "",
+    report: str = "",
 ) -> bytes:
     """The whole message with CRLF line ends, signed when a key is configured. Raises NotSetUp.
 
     `stop_path` is the path at which one POST ends the subscription; `stop_mail` an address that does it too.
+    `report` is the seal that a report about this message must quote.
     """
     sender = setup.sender()
     head = EmailMessage(policy=_POLICY)
@@ -80,6 +83,7 @@ def build(
         b"MIME-Version: 1.0\r\n",
         head.as_bytes().rstrip(b"\r\n") + b"\r\n",
         f"Message-ID: {message_id(key, sender)}\r\n".encode(),
+        *([f"{REPORT_HEADER}: {report}\r\n".encode()] if report else []),
         *_list_headers(list_name, stop_path, stop_mail, sender),
     ]
     whole = b"".join(lines) + _body(content, key)

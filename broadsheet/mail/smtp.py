@@ -148,35 +148,41 @@ class Line:
         smtp = _TlsClient(server.context(), **known) if server.tls == "tls" else _Client(**known)
         smtp.wait = wait
         smtp._host = server.host  # type: ignore[attr-defined] # what STARTTLS checks the certificate against
+        try:
+            self._greet(smtp, server)
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
+
+    def _greet(self, smtp: _Client, server: Server) -> None:
+        """Connects, encrypts, logs in."""
         code, said = smtp.connect(server.host, server.port)
         if code != 220:
-            smtp.close()
             raise Unreachable(
                 f"{server} does not take mail now: {Reply(code, said.decode('utf-8', 'replace'))}"
             )
+        if smtp.sock is not None:
+            # The message and its final dot are two writes: the second must not wait for the first's receipt.
+            smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         smtp.ehlo_or_helo_if_needed()
         if server.tls == "starttls":
             if not smtp.has_extn("starttls"):
-                smtp.close()
                 raise Refused(
                     f"{server} offers no encryption, and mail is never handed over in the clear. "
                     "Use a port with TLS, or smtps://."
                 )
             code, said = smtp.starttls(context=server.context())
             if code != 220:
-                smtp.close()
                 raise Refused(f"{server} refused to encrypt: {Reply(code, said.decode('utf-8', 'replace'))}")
             smtp.ehlo_or_helo_if_needed()
         if server.user:
             if server.tls == "none" and not smtp.has_extn("auth"):
-                smtp.close()
                 raise Refused(f"{server} knows no log-in, but BROADSHEET_SMTP_URL has a user name.")
             try:
                 smtp.login(server.user, server.password)
             except smtplib.SMTPNotSupportedError as error:
-                smtp.close()
                 raise Refused(f"{server} knows no log-in that we know.") from error
-        return smtp
 
     def begin(self, envelope_from: str, recipient: str, size: int) -> tuple[str, Reply]:
         """MAIL and RCPT. Returns the stage that was reached ("mail", "rcpt") with the reply that ended it.

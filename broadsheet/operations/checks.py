@@ -18,10 +18,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Subquery
 
 import broadsheet
-from broadsheet import catalog, trending
-from broadsheet.models import Paper, Run
+from broadsheet import catalog, digest, trending
+from broadsheet.models import Message, Outbox, Paper, Run
 from broadsheet.operations import backups, sqlite
 from broadsheet.operations.archive import in_words
 from broadsheet.operations.runs import in_a_line
@@ -56,6 +57,8 @@ def checks() -> list[Check]:
     tables = _seen(_tables) if reachable else []
     found += tables
     if tables and tables[-1].state == "ok":
+        more = (_integrity, _papers, of_worker, of_steps, _mail, _backup)
+        found += [check for look in more for check in _seen(look)]
         found += [
             check
             for look in (_integrity, _papers, of_worker, of_steps, of_sources, _backup)
@@ -247,6 +250,26 @@ def of_steps() -> list[Check]:
     return found
 
 
+def _mail() -> list[Check]:
+    found = digest.status()
+    if not found.set_up:
+        if not (settings.SMTP_URL or settings.MAIL_FROM or settings.MAIL_PROVIDER):
+            return [Check("mail", "ok", "not set up; docs/mail.md says how")]
+        return [Check("mail", "fail", found.problem, "Correct the setting and restart.")]
+    last = f"last one out {_ago(found.last_out)}" if found.last_out else "none has gone out yet"
+    says = f"{found.subscriptions:,} subscriptions, {found.waiting:,} messages waiting, {last}"
+    if found.paused_for:
+        do = "See to the reason, then: broadsheet digest resume"
+        return [Check("mail", "fail", f"Sending is paused: {found.paused_for}", do)]
+    if found.stuck:
+        since = f"{says}; the oldest was due {_ago(found.oldest)}"
+        return [Check("mail", "warn", since, "See the worker's log.")]
+    if found.uncertain:
+        do = "The mail server gave no answer to them; its own log knows. See docs/mail.md."
+        return [Check("mail", "warn", f"{says}; {found.uncertain:,} uncertain", do)]
+    return [Check("mail", "ok", says)]
+
+
 def of_sources() -> list[Check]:
     """How fresh each source is that the settings name."""
     try:
@@ -388,7 +411,22 @@ def health() -> Health:
     facts["sources"] = [_source_fact(one) for one in fresh]
     facts["stale"] = [run.step for run in runs if run.step == "worker" and is_stale(run)]
     facts["failed"] = sorted(run.step for run in runs if run.problem)
+    facts["mail"] = _mail_fact()
     return Health(True, facts)
+
+
+def _mail_fact() -> dict[str, Any] | None:
+    """When mail last went out, whether it is paused, and since when the oldest message waits: one query."""
+    if not settings.MAIL_IS_CONFIGURED:
+        return None
+    oldest = Message.objects.waiting().order_by("due_at").values("due_at")[:1]
+    row = Outbox.objects.order_by("pk").values_list("accepted_at", "paused_for", Subquery(oldest)).first()
+    out, paused, waits = row or (None, "", None)
+    return {
+        "last_out": out.isoformat(timespec="seconds") if out else None,
+        "paused": bool(paused),
+        "waiting_since": waits.isoformat(timespec="seconds") if waits else None,
+    }
 
 
 def _source_fact(one: catalog.Freshness) -> dict[str, Any]:

@@ -136,8 +136,8 @@ class _Rows:
     def around(self) -> _Around:
         """One query of four numbers, each read off an index."""
         if self.window.first is None or self.window.last is None:
-            total, newest = self._everything()
-            return _Around(total, RESERVED_EVERY * RESERVED_MOST, newest=newest)
+            total, voted, newest = self._everything()
+            return _Around(total, voted, newest=newest)
         column = "month" if self.window.period == "month" else "listed_on"
         first, last = self.window.first, self.window.last
         start = first.year * 100 + first.month if column == "month" else first
@@ -154,14 +154,16 @@ class _Rows:
         total, voted, before, after = found[0]
         return _Around(total, voted, self._window_of(before), self._window_of(after))
 
-    def _everything(self) -> tuple[int, date | None]:
-        """Size and newest day of a listing without an end; a large one is counted once a minute."""
+    def _everything(self) -> tuple[int, int, date | None]:
+        """Size, voted papers and newest day, without an end; counted once a minute where there are many."""
         key = f"everything:{connection.alias}:{self.window.key}:{self.filters.query}"
-        known: tuple[int, date | None] | None = cache.get(key)
+        known: tuple[int, int, date | None] | None = cache.get(key)
         if known is None:
             newest = _nearest(self.all.filter(listed_on__lte=today()), "-listed_on")
-            found = Paper.objects.order_by("pk").values_list(_count(self.rows), newest)[:1]
-            known = found[0] if found else (0, None)
+            found = Paper.objects.order_by("pk").values_list(
+                _count(self.rows), _count(self.all.filter(voted=True)), newest
+            )[:1]
+            known = found[0] if found else (0, 0, None)
             if known[0] > 5000:
                 cache.set(key, known, 60)
         return known

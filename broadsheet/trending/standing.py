@@ -79,13 +79,14 @@ _READ = (
 )
 
 
-def restand(paper: Paper | int) -> Paper | None:
+def restand(paper: Paper | int, counts: Sequence[str] = ()) -> Paper | None:
     """Works out one paper's standing again and writes it, on its category rows too: after a vote, a comment
     or a signal. Returns the paper as it stands now; None when there is no such paper.
 
     A key is read anew, so the caller needs nothing but the number. A Paper is taken as it is in memory: its
     counts must be the ones that were just counted, under a lock on its row or in the same transaction. Two
-    statements and, where anything changed, two more; the caller's transaction holds them together.
+    statements and, where anything changed, two more; the caller's transaction holds them together. `counts`:
+    columns of a Paper that were counted anew and are to be written by the same statement.
     """
     if isinstance(paper, int):
         found = Paper.objects.filter(pk=paper).only("pk", *_READ).first()
@@ -95,10 +96,13 @@ def restand(paper: Paper | int) -> Paper | None:
     before = [getattr(paper, name) for name in _STANDING]
     stand(paper)
     standing = {name: getattr(paper, name) for name in _STANDING}
-    if before != list(standing.values()):
-        with transaction.atomic():
-            Paper.objects.filter(pk=paper.pk).update(**standing)
-            PaperCategory.objects.filter(paper_id=paper.pk).update(**standing)
+    moved = before != list(standing.values())
+    written = (standing if moved else {}) | {name: getattr(paper, name) for name in counts}
+    if written:
+        with transaction.atomic(savepoint=False):
+            Paper.objects.filter(pk=paper.pk).update(**written)
+            if moved:
+                PaperCategory.objects.filter(paper_id=paper.pk).update(**standing)
     return paper
 
 

@@ -56,6 +56,8 @@ class Card:
     by_meaning: bool = False
     # Why the paper is in this list, in words; empty where the list says it itself.
     because: str = ""
+    # What the reader has marked the paper with.
+    mine: frozenset[str] = frozenset()
     vote: SafeString = NOTHING
     # (address, words) of what can be done with this paper in this list.
     ways: list[tuple[str, str]] = field(default_factory=list)

@@ -28,6 +28,7 @@ def tell(request: HttpRequest, cards: Iterable[Card]) -> str:
     mine = community.marks_of(reader, [card.key for card in shown]) if reader and shown else {}
     for card in shown:
         voted = "upvoted" in mine.get(card.key, ())
+        card.mine = frozenset(mine.get(card.key, ()))
         card.vote = _box(card.key, card.url, card.votes, voted, reader, closed=card.withdrawn)
     return ""
 

@@ -85,6 +85,8 @@ class StandIn:
         self.oai = words.Oai(corpus, size)
         self.faults = faults or Faults()
         self.manners = Manners(pause)
+        self.keep = False
+        self.kept: dict[tuple[object, ...], bytes] = {}
         self.url = ""
         # arXiv is followed from the outside: one answer is made after the other.
         self.making = threading.Lock()
@@ -112,9 +114,18 @@ class StandIn:
             "impolite": manners.impolite[:100],
         }
 
+    def _oai(self, asked: dict[str, str], fault: str) -> bytes:
+        """What is said without a fault is kept, so that a second harvest measures the guest alone."""
+        key = (self.now, *sorted(asked.items()))
+        if fault or not self.keep:
+            return self.oai.answer(asked, self.now, fault == "token", fault == "again")
+        if key not in self.kept:
+            self.kept[key] = self.oai.answer(asked, self.now, False, False)
+        return self.kept[key]
+
     def say(self, path: str, asked: dict[str, str], fault: str) -> bytes | None:
         if path == "/oai":
-            return self.oai.answer(asked, self.now, fault == "token", fault == "again")
+            return self._oai(asked, fault)
         if path.startswith("/rss/"):
             return words.rss(self.corpus, unquote(path[5:]), self.now)
         if path.startswith("/atom/"):
