@@ -80,6 +80,12 @@ def embedder() -> Embedder:
     return _embedder(settings.EMBEDDER)
 
 
+def static_embedder() -> Embedder:
+    """The encoder that comes with the program, whatever else is plugged in: coefficients learned on its
+    vectors fit no other. EmbedderUnavailable if its weights are not installed."""
+    return _embedder("static")
+
+
 def reranker() -> Embedder | None:
     """The thorough embedder, which reads papers in the background; None if the setting is empty.
     EmbedderUnavailable if it cannot be opened."""

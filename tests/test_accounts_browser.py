@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from broadsheet import community
 from broadsheet.models import Paper, Reader
 from tests import factories, people
 
@@ -79,6 +80,20 @@ def test_a_refused_vote_says_why_above_the_page(page: Page) -> None:
     told = page.locator(".wrong.up")
     told.wait_for()
     assert "withdrawn" in told.inner_text()
+
+
+def test_the_printed_link_makes_the_operator(page: Page) -> None:
+    invitation = community.first_link()
+    assert invitation is not None
+    page.goto(f"/account/token/{community.token_of(invitation)}")
+    page.get_by_role("button", name="Make an account").click()
+    page.get_by_label("Username").fill("olga")
+    page.get_by_label("Email").fill("olga@example.org")
+    page.get_by_label("Password").fill(people.PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("button", name="Become operator").click()
+    page.wait_for_url("**/account")
+    assert Reader.objects.get().role == "operator"
 
 
 @pytest.mark.security_check(8)

@@ -158,7 +158,7 @@ def test_what_the_database_holds_opens_nothing_and_the_page_tells_nobody(client:
     where = link()
     assert client.get(f"/account/token/{Invitation.objects.get().nonce}").status_code == 410
     response = client.get(where)
-    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Referrer-Policy"] == "strict-origin"
     assert response.headers["Cache-Control"] == "private, no-store"
     assert Invitation.objects.get().used_at is None, "looking at a link does not use it up"
 

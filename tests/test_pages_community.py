@@ -300,7 +300,7 @@ def test_a_secret_link_opens_one_collection_and_nothing_keeps_it(
     path = f"/collections/{mine.pk}/{mine.secret}"
     response = client.get(path)
     assert response.status_code == 200
-    assert response["Cache-Control"] == "private, no-store" and response["Referrer-Policy"] == "no-referrer"
+    assert response["Cache-Control"] == "private, no-store" and response["Referrer-Policy"] == "strict-origin"
     assert "alice@example.org" not in client.get(f"{path}.json").content.decode()
     assert client.get(f"/collections/{mine.pk}").status_code == 404
     people.signed_in(alice).post(f"/collections/{mine.pk}/link")

@@ -88,12 +88,17 @@ def test_settings_are_kept_in_a_cookie_and_nowhere_else(client: Client) -> None:
     response = client.post("/settings", {"layout": "lines", "theme": "dark", "keys": "off"})
     assert response.status_code == 303
     cookie = response.cookies["look"]
-    assert cookie.value == "lines.dark.off"
+    assert cookie.value == "lines.dark.off.100"
     assert cookie["httponly"] and cookie["samesite"] == "Lax"
     page = get(client, "/settings?saved=yes")
     assert page.words("p", role="status") == ["Saved. Back to the papers"]
     assert page.one("html").attributes == {"lang": "en", "data-theme": "dark", "data-keys": "off"}
-    assert {one.attributes["value"] for one in page.all("input", checked="")} == {"lines", "dark", "off"}
+    assert {one.attributes["value"] for one in page.all("input", checked="")} == {
+        "lines",
+        "dark",
+        "off",
+        "100",
+    }
 
 
 @pytest.mark.security_check(7)

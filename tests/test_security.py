@@ -60,7 +60,8 @@ def test_what_a_reader_is_called_is_text_everywhere() -> None:
 def test_every_page_forbids_scripts_of_others() -> None:
     factories.paper()
     browser = people.signed_in(people.reader("olga", role="operator"))
-    for address, _ in ROUTES:
+    # Every table of the back office has the same pages.
+    for address in (one for one, _ in ROUTES if not re.match("/admin/(?!$|broadsheet/reader/)", one)):
         policy = browser.get(address).headers["Content-Security-Policy"]
         if address == "/subscribe/preview":
             # A mail as it would arrive, whose styles stand in its elements: those very styles and no script.

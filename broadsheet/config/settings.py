@@ -6,12 +6,15 @@ import os
 import re
 import secrets
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+from broadsheet import scoring
 
 # A search is shorter than the time that a second thread needs to wake; more threads only spin.
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -72,6 +75,29 @@ def _words(name: str, default: str = "") -> list[str]:
     """Words with spaces or commas between; the word `none` alone stands for none at all."""
     found = (os.environ.get(name, "").strip() or default).replace(",", " ").split()
     return [] if found == ["none"] else list(dict.fromkeys(found))
+
+
+def _rank() -> scoring.Weights:
+    """BROADSHEET_RANK, such as "comment=0.25 half_life=3": weights that differ from the published ones."""
+    value = os.environ.get("BROADSHEET_RANK", "")
+    known = [field.name for field in fields(scoring.Weights)]
+    told: dict[str, float] = {}
+    for word in value.replace(",", " ").split():
+        name, sign, number = word.partition("=")
+        try:
+            told[name] = float(number) if sign else -1.0
+        except ValueError:
+            told[name] = -1.0
+        if name not in known:
+            raise ImproperlyConfigured(
+                f"BROADSHEET_RANK names {name!r}, which is no weight. Known: {', '.join(known)}."
+            )
+        least, most = scoring.BOUNDS.get(name, (0.0, 100.0))
+        if not least <= told[name] <= most:
+            raise ImproperlyConfigured(
+                f"BROADSHEET_RANK says {word!r}. Write {name}=NUMBER, from {least:g} to {most:g}."
+            )
+    return scoring.Weights(**told)
 
 
 def _home() -> Path:
@@ -161,6 +187,9 @@ BACKUP_EVERY_HOURS = _number("BROADSHEET_BACKUP_EVERY_HOURS", 0, 0, 8760)
 BACKUP_FOLDER = Path(os.environ.get("BROADSHEET_BACKUP_FOLDER") or HOME / "backups").expanduser()
 BACKUP_KEEP = _number("BROADSHEET_BACKUP_KEEP", 7, 1, 1000)
 
+# How much each thing counts in the order of papers (docs/ranking.md). Change it, then: broadsheet rescore
+RANK = _rank()
+
 PAGE_SIZE = _number("BROADSHEET_PAGE_SIZE", 30, 5, 100)
 
 # Mail: who sends it, where it is handed in, and how fast. docs/mail.md says what each is for.
@@ -243,6 +272,15 @@ if _hugging_face := _CLIENTS["huggingface"]:
         ]
     }
 
+# Where a sign-in there leads a browser: pages with such a button let their forms go there too.
+_ELSEWHERE = {
+    "github": "https://github.com",
+    "google": "https://accounts.google.com",
+    "orcid": "https://orcid.org",
+    "huggingface": "https://huggingface.co",
+}
+SIGN_IN_ELSEWHERE = [origin for name, origin in _ELSEWHERE.items() if _CLIENTS[name]]
+
 # Where papers and signals come from by themselves (docs/sources.md): which sources are followed, what part of
 # arXiv, how often each is asked (minutes), how many past days are read again each time, and their addresses.
 SOURCES = _words("BROADSHEET_SOURCES", "arxiv arxiv-rss huggingface")
@@ -274,6 +312,9 @@ API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
 DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
     ("/oai", "broadsheet.api.oai.refuse"),
+    ("/mcp", "broadsheet.api.mcp.refuse"),
+    ("/api/v1/", "broadsheet.api.v1.refuse"),
+    ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )
 

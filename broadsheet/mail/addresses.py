@@ -40,7 +40,7 @@ def parse(text: str) -> str:
     name, domain = said.split("@")
     if not name.isascii():
         raise BadAddress("The part before the @ may only have plain letters, digits and marks.")
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME or "=?" in name:
         raise BadAddress("The part before the @ is not one that mail can be sent to. Check it for typos.")
     found = f"{name}@{_domain(domain)}"
     if len(found) > LONGEST:

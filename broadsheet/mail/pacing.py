@@ -61,7 +61,7 @@ class Paces:
         """Domains that asked us to wait, or whose next turn is too far ahead."""
         late = Q(not_before__gt=self.now)
         if settings.MAIL_DOMAIN_RATE:
-            late |= Q(next_at__gt=self.now + HORIZON)
+            late |= Q(next_at__gt=self.now)
         return list(Pace.objects.filter(late).exclude(pk=ALL).values_list("pk", flat=True))
 
     def turns(self, rows: Sequence[Message], most: int) -> list[tuple[Message, datetime]]:
@@ -76,11 +76,12 @@ class Paces:
         for row in rows:
             if len(found) >= most:
                 break
-            turn = max(self._next, domains.get(row.domain, self.now))
-            if turn > self.now + HORIZON:
+            # A domain's turn is taken when it has come: waiting for it here would hold up the others.
+            if domains.get(row.domain, self.now) > self.now:
                 continue
+            turn = self._next
             found.append((row, turn))
-            self._next = max(turn, self._next) + gap
+            self._next = turn + gap
             domains[row.domain] = turn + domain_gap
             touched.add(row.domain)
         self._write(len(found), {name: domains[name] for name in touched})
@@ -122,7 +123,7 @@ def next_turn(due: MessageQuerySet) -> float | None:
         soonest = waiting.aggregate(at=Min("not_before", filter=Q(not_before__gt=now)))["at"]
         return float((soonest - now).total_seconds())
     soonest = waiting.filter(next_at__gt=now).aggregate(at=Min("next_at"))["at"]
-    return max(0.0, (soonest - now - HORIZON / 2).total_seconds()) if soonest else None
+    return float((soonest - now).total_seconds()) if soonest else None
 
 
 def asked_to_wait(domain: str) -> None:

@@ -47,9 +47,9 @@ def post(
             "address": address,
             "address_key": addresses.key(address),
             "domain": address.rpartition("@")[2],
-            "subject": subject,
-            "text": text,
-            "html": html,
+            "subject": _storable(subject),
+            "text": _storable(text),
+            "html": _storable(html),
             "urgent": urgent,
             "part_of": part_of,
             "list_name": list_name,
@@ -59,6 +59,11 @@ def post(
         },
     )
     return message if made else None
+
+
+def _storable(words: str) -> str:
+    """Legal Unicode without NUL, which no database keeps."""
+    return words.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def cancel(part_of: str) -> int:

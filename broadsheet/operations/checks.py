@@ -54,10 +54,10 @@ def checks() -> list[Check]:
     """
     found = [check for look in (_folder, _disk, _database) for check in _seen(look)]
     reachable = found[-1].state == "ok"
-    tables = _seen(_tables) if reachable else []
+    tables = _seen(of_tables) if reachable else []
     found += tables
     if tables and tables[-1].state == "ok":
-        more = (_integrity, _papers, of_worker, of_steps, _mail, _backup)
+        more = (_integrity, _papers, of_worker, of_steps, of_mail, _backup)
         found += [check for look in more for check in _seen(look)]
         found += [
             check
@@ -149,7 +149,7 @@ def _database() -> list[Check]:
     return [Check("database", "ok", says)]
 
 
-def _tables() -> list[Check]:
+def of_tables() -> list[Check]:
     executor = MigrationExecutor(connection)
     applied = executor.loader.applied_migrations
     if newer := backups.newer_migrations(set(applied)):
@@ -250,7 +250,7 @@ def of_steps() -> list[Check]:
     return found
 
 
-def _mail() -> list[Check]:
+def of_mail() -> list[Check]:
     found = digest.status()
     if not found.set_up:
         if not (settings.SMTP_URL or settings.MAIL_FROM or settings.MAIL_PROVIDER):

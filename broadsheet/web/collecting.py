@@ -18,6 +18,7 @@ from broadsheet.models import Collection
 from broadsheet.web import access, cards, following, links, marks, papers
 from broadsheet.web.asked import page_number
 from broadsheet.web.context import address
+from broadsheet.web.guard import as_capability
 from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.pager import Pager
 from broadsheet.web.talk import html_of
@@ -109,11 +110,7 @@ def collection(request: HttpRequest, key: int, secret: str = "") -> HttpResponse
         "secret": bool(secret) or found.visibility != "public",
     }
     response = render(request, "community/collection.html", known)
-    if secret:
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Robots-Tag"] = "noindex"
-        response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return as_capability(response) if secret else response
 
 
 @require_safe

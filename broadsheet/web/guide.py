@@ -7,7 +7,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from broadsheet import trending
-from broadsheet.scoring import WEIGHTS
 from broadsheet.web import access, links
 from broadsheet.web.context import address
 from broadsheet.web.limits import HOUR, Limit
@@ -29,7 +28,7 @@ def about(request: HttpRequest) -> HttpResponse:
         request,
         "about.html",
         {
-            "weights": WEIGHTS,
+            "weights": trending.weights(),
             "reserved_every": trending.RESERVED_EVERY,
             "canonical": address(request, "/about"),
         },
@@ -72,7 +71,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 def settings(request: HttpRequest) -> HttpResponse:
     """The look of pages, kept in a cookie: a form that needs no account."""
     if request.method == "POST":
-        wanted = chosen(*(request.POST.get(name, "") for name in ("layout", "theme", "keys")))
+        wanted = chosen(*(request.POST.get(name, "") for name in ("layout", "theme", "keys", "social")))
         response = HttpResponseRedirect("/settings?saved=yes")
         response.status_code = 303
         remember(response, wanted)

@@ -8,6 +8,7 @@ from django.shortcuts import render
 
 from broadsheet import community
 from broadsheet.web import access
+from broadsheet.web.guard import as_capability
 from broadsheet.web.limits import HOUR, Limit
 
 # Where the token waits while somebody makes an account: in the session, never in an address.
@@ -37,11 +38,7 @@ def by_session(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, invitation: community.Invitation) -> HttpResponse:
-    response = render(request, "account/link.html", {"invitation": invitation})
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    return as_capability(render(request, "account/link.html", {"invitation": invitation}))
 
 
 def _accept(request: HttpRequest, token: str) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from broadsheet.community import notices
 from broadsheet.web import access
+from broadsheet.web.guard import as_capability
 from broadsheet.web.limits import HOUR, Limit
 
 
@@ -20,7 +21,4 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         notices.wish(reader, False)
     response = render(request, "community/stop.html", {"stopped": request.method == "POST"})
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Robots-Tag"] = "noindex"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return as_capability(response)

@@ -24,6 +24,7 @@ from broadsheet.digest import BadChoice, Choices
 from broadsheet.models import Edition, Message, Reader, Subscription
 from broadsheet.web import access, guide
 from broadsheet.web.context import address
+from broadsheet.web.guard import as_capability
 from broadsheet.web.limits import DAY, HOUR, Limit
 
 RHYTHMS: Final = (
@@ -154,7 +155,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     page = {"subscription": found, "words": digest.in_words(found), "token": token, "when": _when(found)}
     if found.state == "active":
         page["manage"] = digest.manage_path(found)
-    return _private(render(request, "subscription/confirm.html", page))
+    return as_capability(render(request, "subscription/confirm.html", page))
 
 
 @access.acts("subscription.manage", *OFTEN, by="anyone", reads=True)
@@ -189,7 +190,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "silence": mail.why_silent(found.address),
         **_fields(said, wrong),
     }
-    return _private(render(request, "subscription/manage.html", page, status=400 if wrong else 200))
+    return as_capability(render(request, "subscription/manage.html", page, status=400 if wrong else 200))
 
 
 @csrf_exempt
@@ -204,7 +205,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         digest.stop(found)
         found.refresh_from_db()
     page = {"subscription": found, "words": digest.in_words(found), "token": token}
-    return _private(render(request, "subscription/unsubscribe.html", page))
+    return as_capability(render(request, "subscription/unsubscribe.html", page))
 
 
 @require_safe
@@ -284,11 +285,3 @@ def _when(found: Subscription) -> str:
     if found.rhythm == "alert":
         return "as soon as something is new, at most once an hour"
     return f"{'every weekday' if found.rhythm == 'weekdays' else 'every day'} {at}"
-
-
-def _private(response: HttpResponse) -> HttpResponse:
-    response.headers["Cache-Control"] = "private, no-store"
-    # The address of this page is a capability: it goes nowhere else.
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response

@@ -33,9 +33,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with plainly(), operations.using_data():
+                self._fits()
                 getattr(self, options["verb"])(options)
         except (MailTrouble, NotSetUp, BadAddress, BadChoice) as error:
             raise CommandError(str(error)) from error
+
+    def _fits(self) -> None:
+        """Mail is sent from tables of this version alone: an upgrade goes first. Raises Refusal."""
+        for check in operations.of_tables():
+            if check.state == "fail":
+                raise operations.Refusal(f"{check.says} {check.do}")
 
     def send(self, options: dict[str, Any]) -> None:
         if options["dry_run"]:
