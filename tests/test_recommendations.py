@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from io import StringIO
 
 import numpy as np
@@ -12,7 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from broadsheet import community, doors, recommendations, search
+from broadsheet import community, digest, doors, recommendations, search
+from broadsheet.digest import choosing
 from broadsheet.models import Paper
 from broadsheet.recommendations import learning
 from tests import factories, people
@@ -155,3 +156,20 @@ def test_examples_without_vectors_or_known_words_teach_nothing_and_break_nothing
     examples = [learning.Example("織機"), learning.Example("", -1.0)]
     assert learning.direction(examples, back) is None
     assert learning.telling(examples, back) == []
+
+
+def test_an_edition_for_a_reader_is_what_their_library_recommends_with_the_reason() -> None:
+    alice = people.reader("alice")
+    for number in (1, 2, 3):
+        community.mark(alice, paper(number).pk, "saved")
+    mine = digest.ask("alice@example.org", digest.Choices(what="foryou", how_many=3))
+    mine.reader = alice
+    mine.save()
+    moment = datetime(2025, 3, 17, 12, tzinfo=UTC)
+    choice = choosing.Choosing(moment).choose([mine])[mine.pk]
+    shown = Paper.objects.in_bulk([each.paper for each in choice.picks])
+    # One place may go to something else, for variety.
+    assert sum(SUBJECTS[0] in each.title for each in shown.values()) >= 2
+    assert SUBJECTS[0] in shown[choice.picks[0].paper].title
+    assert not {paper(number).pk for number in (1, 2, 3)} & set(shown)
+    assert all(each.reason for each in choice.picks)

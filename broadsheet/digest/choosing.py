@@ -8,7 +8,7 @@ next one, since what has been sent is all that is ever taken away.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -16,14 +16,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from broadsheet import doors, identifiers, text, trending
+from broadsheet import doors, identifiers, recommendations, text, trending
 from broadsheet.embedders import Embedder, EmbedderUnavailable
-from broadsheet.models import Author, Authorship, Hit, Mark, Paper, PaperCategory, Subscription
+from broadsheet.models import Author, Authorship, Hit, Mark, Paper, PaperCategory, Reader, Subscription
 
 log = logging.getLogger("broadsheet.digest")
 
 # Papers that one pool holds; nobody is sent more than 50 in an edition.
 POOL = 400
+RECOMMENDED = 100
 # How far back papers are candidates, in days: votes come late, and so do papers.
 BACK = {"alert": 7, "weekdays": 7, "daily": 7, "weekly": 14, "monthly": 40}
 # Papers near an interest are drawn from so many of the newest, and must be at least this near (cosine).
@@ -69,13 +70,13 @@ class Choosing:
         near = self._interests([each for each in subscriptions if each.what == "interest"])
         found = {}
         for each in subscriptions:
+            never = sent[each.address_key] | refused.get(each.reader_id or 0, set())
             if each.what == "search":
                 pool = hits.get(each.pk, [])
             elif each.what == "interest":
                 pool = near.get(each.pk, [])
             else:
-                pool = self._pool(each)
-            never = sent[each.address_key] | refused.get(each.reader_id or 0, set())
+                pool = self._pool(each, never)
             found[each.pk] = self._choice(each, pool, never)
         return found
 
@@ -92,11 +93,11 @@ class Choosing:
 
     # Pools
 
-    def _pool(self, subscription: Subscription) -> list[Candidate]:
+    def _pool(self, subscription: Subscription, never: set[int]) -> list[Candidate]:
         first = self._first_day(subscription)
         key = (subscription.what, subscription.key, first)
         if subscription.what == "foryou":
-            return self._for_reader(subscription, first)
+            return self._for_reader(subscription, first, never)
         if key not in self._pools:
             made = self._by_author if subscription.what == "author" else self._trending
             self._pools[key] = made(subscription.key, first)
@@ -157,10 +158,10 @@ class Choosing:
                 found[subscription].append(Candidate(paper, f"matches {words[subscription]}", came))
         return found
 
-    def _for_reader(self, subscription: Subscription, first: date) -> list[Candidate]:
+    def _for_reader(self, subscription: Subscription, first: date, never: set[int]) -> list[Candidate]:
         """What the recommendations say, where they are; trending papers until they know enough."""
         if subscription.reader is not None:
-            picks = recommended(subscription.reader, first)
+            picks = recommended(subscription.reader, first, never)
             if picks:
                 came = dict(
                     Paper.objects.listed()
@@ -213,9 +214,10 @@ class Choosing:
         return np.array([row[0] for row in rows], np.int64), [row[1] for row in rows], vectors, embedder
 
 
-def recommended(reader: object, first: date) -> list[tuple[int, str]]:
+def recommended(reader: Reader, first: date, never: Collection[int]) -> list[tuple[int, str]]:
     """(paper, reason) pairs from the room of recommendations; none where that has nothing to say yet."""
-    return []
+    found = recommendations.for_reader(reader, first=first, limit=RECOMMENDED, exclude=never)
+    return [(pick.paper.pk, pick.why or "like what you saved") for pick in found.picks]
 
 
 def standing(paper: Paper, codes: Sequence[str] = ()) -> str:
