@@ -101,7 +101,7 @@ def _words(subscription: Subscription, shown: Picks, all_of_them: int, day: date
     return Words(
         subject=" ".join(subject.split()),
         day=f"{day:%A}, {day.day} {day:%B %Y}",
-        intro=f"{counted(all_of_them)} for you: {in_words(subscription)}",
+        intro=f"{counted(all_of_them)}: {in_words(subscription)}",
         why=f"You get this because {subscription.address} asked for {in_words(subscription)}.",
         # What is only shown has nothing to be managed.
         manage=mail.origin() + (links.manage(subscription) if subscription.pk else "/subscribe"),
