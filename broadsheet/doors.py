@@ -25,7 +25,7 @@ from django.core.signals import setting_changed
 from broadsheet import __version__, identifiers
 from broadsheet.embedders import Embedder, EmbedderUnavailable, open_embedder
 from broadsheet.index import Index
-from broadsheet.sources import LiveSource, PaperRecord, SourceError
+from broadsheet.sources import LiveSource, PaperRecord, SourceError, Watcher
 
 if TYPE_CHECKING:
     from broadsheet.sources.arxiv_api import ArxivApi
@@ -78,6 +78,12 @@ def vocabulary_file() -> Path:
 def embedder() -> Embedder:
     """The quick embedder, which reads every paper as it comes in. EmbedderUnavailable if it cannot open."""
     return _embedder(settings.EMBEDDER)
+
+
+def static_embedder() -> Embedder:
+    """The encoder that comes with the program, whatever else is plugged in: coefficients learned on its
+    vectors fit no other. EmbedderUnavailable if its weights are not installed."""
+    return _embedder("static")
 
 
 def reranker() -> Embedder | None:
@@ -168,7 +174,19 @@ class Followed:
 
 
 # Minutes between two harvests, where BROADSHEET_SOURCE_RHYTHM does not say otherwise.
-RHYTHM = {"arxiv": 60, "arxiv-rss": 60, "huggingface": 30}
+RHYTHM = {
+    "arxiv": 60.0,
+    "arxiv-rss": 60.0,
+    "huggingface": 30.0,
+    "github": 60.0,
+    "openalex": 60.0,
+    "semanticscholar": 60.0,
+    "biorxiv": 180.0,
+    "medrxiv": 180.0,
+    "openreview": 360.0,
+    "feeds": 60.0,
+    "folder": 1.0,
+}
 # Nobody's server is asked more often, except one on this machine.
 LEAST_MINUTES = 5
 
@@ -188,9 +206,9 @@ def followed() -> list[Followed]:
 
 
 def _parts(name: str) -> list[str]:
-    if name == "arxiv":
+    if name in ("arxiv", "arxiv-rss"):
         return settings.ARXIV_SETS or [""]
-    return [""]
+    return {"openreview": settings.OPENREVIEW_VENUES, "feeds": settings.FEEDS}.get(name, [""])
 
 
 def _rhythm() -> dict[str, float]:
@@ -201,18 +219,51 @@ def _rhythm() -> dict[str, float]:
             raise ImproperlyConfigured(
                 f"BROADSHEET_SOURCE_RHYTHM={word!r} must be a source and minutes, such as arxiv=120."
             )
-        least = 0 if settings.LOOPBACK_PAUSE is not None else LEAST_MINUTES
+        least = 0 if settings.LOOPBACK_PAUSE is not None or name == "folder" else LEAST_MINUTES
         found[name] = max(least, float(minutes))
     return found
 
 
-def live_source(name: str, part: str = "") -> LiveSource:
-    """A source that is asked over the network. Raises SourceError where there is none of that name."""
-    if name == "arxiv":
-        from broadsheet.sources.arxiv_oai import ArxivOai
+WATCHERS = frozenset({"github", "openalex", "semanticscholar"})
 
-        return ArxivOai(asker(), settings.ARXIV_OAI_URL, settings.SOURCE_FIRST_DAYS)
-    raise SourceError(f"There is no source named {name}. There are: {', '.join(RHYTHM)}.")
+
+def watcher(name: str) -> Watcher:
+    """A source that counts stars or citations. Raises SourceError where its key is missing."""
+    known: dict[str, tuple[Any, ...]] = {
+        "github": ("GithubStars", settings.GITHUB_URL, settings.GITHUB_TOKEN),
+        "openalex": ("OpenAlexCitations", settings.OPENALEX_URL, settings.OPENALEX_KEY),
+        "semanticscholar": (
+            "SemanticScholarCitations",
+            settings.SEMANTICSCHOLAR_URL,
+            settings.SEMANTICSCHOLAR_KEY,
+        ),
+    }
+    found: Watcher = _loaded(name, *known[name])
+    return found
+
+
+def live_source(name: str) -> LiveSource:
+    """A source that is asked over the network for papers. Raises SourceError where there is none of that
+    name."""
+    days = settings.SOURCE_FIRST_DAYS
+    known: dict[str, tuple[Any, ...]] = {
+        "arxiv": ("arxiv_oai", "ArxivOai", settings.ARXIV_OAI_URL, days),
+        "arxiv-rss": ("arxiv_rss", "ArxivAnnouncements", settings.ARXIV_RSS_URL),
+        "huggingface": ("huggingface", "HuggingFaceDays", settings.HUGGINGFACE_URL),
+        "biorxiv": ("biorxiv", "BiorxivSource", settings.BIORXIV_URL, "biorxiv", days),
+        "medrxiv": ("biorxiv", "BiorxivSource", settings.BIORXIV_URL, "medrxiv", days),
+        "openreview": ("openreview", "OpenReviewSource", settings.OPENREVIEW_URL),
+        "feeds": ("feeds", "FeedSource"),
+    }
+    if name not in known:
+        raise SourceError(f"There is no source named {name}. There are: {', '.join(RHYTHM)}.")
+    found: LiveSource = _loaded(*known[name])
+    return found
+
+
+def _loaded(module: str, name: str, *given: Any) -> Any:
+    """Each source is loaded when it is first asked for."""
+    return getattr(import_module(f"broadsheet.sources.{module}"), name)(asker(), *given)
 
 
 def look_up(identifier: str, patience: float = 10.0) -> PaperRecord | None:

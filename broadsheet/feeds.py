@@ -23,7 +23,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from broadsheet import identifiers, search, text, trending
-from broadsheet.models import Author, Paper
+from broadsheet.community import collecting, threads
+from broadsheet.community import following as community_following
+from broadsheet.models import Author, Comment, Paper
+from broadsheet.web import talk as talk_pages
+from broadsheet.web.following import organization_path
 from broadsheet.web.searching import NO_WORDS, Asked
 
 SIZE: Final = 50
@@ -119,6 +123,90 @@ def found(request: HttpRequest, form: str) -> HttpResponse:
     return _respond(request, form, title, f"Papers found by {words}", answer.papers, asked.href)
 
 
+# What readers say and keep
+
+
+@require_safe
+def talk(request: HttpRequest, form: str, spelling: str) -> HttpResponse:
+    """The newest comments on a paper."""
+    paper = talk_pages.paper_of(spelling)
+    base, name = _base(request), talk_pages.plain_title(paper)
+    comments = threads.newest(paper, SIZE)
+    entries = [_said(comment, base) for comment in comments]
+    title = f"Talk about {name} — {settings.SITE_NAME}"
+    page = talk_pages.talk_path(paper)
+    return _written(request, form, title, f"Comments on {name}, newest first", entries, page)
+
+
+def _said(comment: Comment, base: str) -> Entry:
+    who = comment.reader.username if comment.reader else "somebody who left"
+    person = base + comment.reader.get_absolute_url() if comment.reader else base
+    plain = text.plain_block(comment.text[:SUMMARY])
+    return Entry(
+        url=base + comment.get_absolute_url(),
+        home="",
+        title=f"{who}: {text.shorten(text.plain_line(comment.text[:1_000]), 80)}",
+        html=text.comment_html(comment.text),
+        summary=plain,
+        authors=[(who, person)],
+        categories=[],
+        published=comment.created_at.astimezone(UTC),
+        updated=(comment.edited_at or comment.created_at).astimezone(UTC),
+    )
+
+
+@require_safe
+def collection(request: HttpRequest, form: str, key: int, secret: str = "") -> HttpResponse:
+    """The papers put last into a collection, for whoever may see it."""
+    found = collecting.seen(key, None, secret)
+    papers = collecting.newest_items(found, SIZE)
+    path = found.get_absolute_url() + (f"/{secret}" if secret else "")
+    title = f"{found.name} — {settings.SITE_NAME}"
+    response = _respond(request, form, title, f"A collection by {found.reader.username}", papers, path)
+    return _private(response) if secret else response
+
+
+@require_safe
+def organization(request: HttpRequest, form: str, name: str) -> HttpResponse:
+    papers, total = community_following.papers_of_organization(name[:500], 1, SIZE)
+    if not total:
+        raise Http404("No paper here is of that organisation.")
+    shown = text.shorten(text.plain_line(name), NAME)
+    path = organization_path(name)
+    title = f"{shown} — {settings.SITE_NAME}"
+    return _respond(request, form, title, f"Papers from {shown}, newest first", papers, path)
+
+
+@require_safe
+def reader(request: HttpRequest, form: str, username: str) -> HttpResponse:
+    """What a reader voted for and brought, if everybody may see that."""
+    found = community_following.public_readers([username]).first()
+    if found is None:
+        raise Http404("There is no such reader, or their votes are not for everybody to see.")
+    news = community_following.of_reader(found, SIZE)
+    title = f"{found.username} — {settings.SITE_NAME}"
+    words = f"What {found.username} votes for and brings"
+    return _respond(request, form, title, words, [each.paper for each in news], found.get_absolute_url())
+
+
+@require_safe
+def following(request: HttpRequest, form: str, secret: str) -> HttpResponse:
+    """All that one reader follows, at an address that is itself the permission."""
+    whose = community_following.reader_of_feed(secret)
+    news = community_following.papers_followed(whose, most=SIZE)
+    title = f"{settings.SITE_NAME}: following"
+    papers = [each.paper for each in news]
+    return _private(_respond(request, form, title, "What is new of all you follow", papers, "/following"))
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """For one reader's eyes: no cache of others', no search engine, no referrer."""
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
 def _filters(request: HttpRequest) -> trending.Filters:
     return trending.Filters.parse(request.GET.get("category", ""), request.GET.getlist("has"))
 
@@ -136,9 +224,19 @@ def _answer(request: HttpRequest, form: str, found: trending.Listing) -> HttpRes
 def _respond(
     request: HttpRequest, form: str, title: str, description: str, papers: Sequence[Paper], path: str
 ) -> HttpResponse:
-    base = settings.PUBLIC_URL or request.build_absolute_uri("/")[:-1]
+    base = _base(request)
+    return _written(request, form, title, description, [_entry(paper, base) for paper in papers], path)
+
+
+def _base(request: HttpRequest) -> str:
+    return settings.PUBLIC_URL or request.build_absolute_uri("/")[:-1]
+
+
+def _written(
+    request: HttpRequest, form: str, title: str, description: str, entries: list[Entry], path: str
+) -> HttpResponse:
+    base = _base(request)
     here = base + request.get_full_path()
-    entries = [_entry(paper, base) for paper in papers]
     write, content_type = FORMATS[form]
     feed = Feed(text.plain_line(title), text.plain_line(description), base + path, here, entries)
     response = HttpResponse(write(feed), content_type=content_type)

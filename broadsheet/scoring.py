@@ -5,7 +5,7 @@ Nothing here reads a clock or a table: time is an argument, so a past page can b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from math import log2
@@ -23,15 +23,22 @@ EPOCH = date(1990, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each thing counts. The defaults are the published ones.
+    """How much each thing counts. The defaults are the published ones; BROADSHEET_RANK changes them.
 
-    `half_life`: announcement days after which a paper needs twice the votes to stand as high in trending.
+    `outside_vote`: votes that one elsewhere is worth. `even`: how far fields are evened out, 0 (not at all)
+    to 1 (a paper with the votes usual for its field counts the same in every field). `outlook`: votes that a
+    paper counts as before anybody has seen it, were it certain to be picked. `comment`: of a vote. `stars`,
+    `growth`: points for each doubling. `half_life`: announcement days after which a paper needs twice the
+    votes to stand as high in trending. `place`: points that each place down its source's own list costs.
     """
 
     outside_vote: float = 1.0
+    even: float = 0.3
+    outlook: float = 4.0
     comment: float = 0.5
     stars: float = 0.25
     code: float = 0.05
+    growth: float = 0.5
     half_life: float = 2.0
     place: float = 1e-6
 
@@ -39,10 +46,13 @@ class Weights:
 class Facts(NamedTuple):
     """What is known of one paper when it is scored. Counts are ≥ 0.
 
-    `place` is its rank, from 1, on the list of the source that announced it; None without one.
+    `upvotes` adds up the weights of our readers' votes. `outlook` is the chance, 0 to 1, that people pick the
+    paper, worked out when it appears (`broadsheet.outlook`). `custom` is how many votes are usual in its
+    field, compared with the field of the average vote (1). `place` is its rank, from 1, on the list of the
+    source that announced it; None without one.
     """
 
-    upvotes: int = 0
+    upvotes: float = 0
     outside_upvotes: int = 0
     comments: int = 0
     outside_comments: int = 0
@@ -50,6 +60,8 @@ class Facts(NamedTuple):
     has_code: bool = False
     withdrawn: bool = False
     place: int | None = None
+    outlook: float = 0.0
+    custom: float = 1.0
 
 
 class Part(NamedTuple):
@@ -60,22 +72,40 @@ class Part(NamedTuple):
     points: float
 
 
+class Growth(NamedTuple):
+    """What a paper's stars and citations grew by, in points, and the day on which that was seen."""
+
+    points: float
+    seen_on: date
+
+
 WEIGHTS = Weights()
+
+# What an operator may set them to; the others from 0 to 100.
+BOUNDS = {"even": (0.0, 1.0), "half_life": (0.1, 1000.0), "place": (0.0, 0.001)}
+
+# A field's votes are never made more than four times as much, nor less than half.
+MOST_EVENED, LEAST_EVENED = 4.0, 0.5
 
 
 def parts(facts: Facts, weights: Weights = WEIGHTS) -> list[Part]:
-    """The terms of a paper's score, largest idea first; their points add up to `score`.
+    """The terms of a paper's score, in the order in which they are added; their points are its score.
 
-    Votes are compressed by log2, so each doubling is worth one point. Comments count half a vote each and
-    never more than the votes do (after Lobsters' story ranking), so talk alone lifts nothing. Stars of
-    linked code count a quarter point a doubling. Linked code is worth a little even without a star.
+    Votes are compressed by log2, so each doubling is worth one point. Those of a quiet field count more, by
+    what is usual there. Votes that can be expected are added to those that came, so they matter while
+    nobody has voted and drown once somebody has (a Bayesian average). Comments count part of a vote and
+    never more than the votes do (after Lobsters' story ranking), so talk alone lifts nothing.
     """
     votes = facts.upvotes + weights.outside_vote * facts.outside_upvotes
-    talk = min(weights.comment * (facts.comments + facts.outside_comments), votes)
-    from_votes = log2(1 + votes)
+    evened = votes / divisor(facts.custom, weights)
+    expected = evened + weights.outlook * facts.outlook
+    talk = min(weights.comment * (facts.comments + facts.outside_comments), expected)
+    steps = [0.0, log2(1 + votes), log2(1 + evened), log2(1 + expected), log2(1 + expected + talk)]
     terms = [
-        Part("votes", votes, from_votes),
-        Part("comments", facts.comments + facts.outside_comments, log2(1 + votes + talk) - from_votes),
+        Part("votes", votes, steps[1]),
+        Part("field", facts.custom, steps[2] - steps[1]),
+        Part("outlook", facts.outlook, steps[3] - steps[2]),
+        Part("comments", facts.comments + facts.outside_comments, steps[4] - steps[3]),
         Part("stars", facts.stars, weights.stars * log2(1 + facts.stars)),
         Part("code", float(facts.has_code), weights.code * facts.has_code),
     ]
@@ -86,18 +116,90 @@ def parts(facts: Facts, weights: Weights = WEIGHTS) -> list[Part]:
     return terms
 
 
+def divisor(custom: float, weights: Weights = WEIGHTS) -> float:
+    """What a field's votes are divided by: its custom, tempered by `even` and kept within bounds."""
+    tempered: float = custom**weights.even
+    return min(max(tempered, 1 / MOST_EVENED), 1 / LEAST_EVENED)
+
+
 def score(facts: Facts, weights: Weights = WEIGHTS) -> float:
     """What orders the papers of a day, a week, a month or all time: larger stands higher."""
     return sum(term.points for term in parts(facts, weights))
 
 
-def hotness(score: float, listed_on: date | None, weights: Weights = WEIGHTS) -> float:
+def hotness(
+    score: float, listed_on: date | None, growth: Growth | None = None, weights: Weights = WEIGHTS
+) -> float:
     """What orders trending: the score plus one point for every `half_life` announcement days since 1990.
 
-    It grows with the date alone, so it needs no clock and never has to be recomputed because time passed
-    (the idea of Reddit's hot ranking; age in announcement days, since nothing appears at weekends).
+    `growth` is a second wind: it counts from the day on which it was seen, as if a paper of that day had so
+    many points, and the two are added as votes would be. All of it grows with dates alone, so it needs no
+    clock and never has to be recomputed because time passed (the idea of Reddit's hot ranking and of forward
+    decay: Cormode et al., ICDE 2009; age in announcement days, since nothing appears at weekends).
     """
-    return score + (announcement_days(listed_on) / weights.half_life if listed_on else 0.0)
+    base = score + (announcement_days(listed_on) / weights.half_life if listed_on else 0.0)
+    if growth is None or growth.points <= 0 or not listed_on:
+        return base
+    second = log2(2**growth.points - 1) + announcement_days(growth.seen_on) / weights.half_life
+    high, low = max(base, second), min(base, second)
+    return high + log2(1 + 2.0 ** (low - high))
+
+
+# --- how fast stars and citations come -------------------------------------------------------------------
+
+# Growth is measured over at least a week of sightings where there is one, in units a day.
+SPAN = timedelta(days=7)
+# Below so many a day, growth says nothing: 0 and 0.1 stars a day are the same.
+NOTICED = {"stars": 0.5, "citations": 0.02}
+# What is usual on the first day in the field of the average vote, in units a day, and how it fades: by
+# (1 + days) to this power. Both are assumptions, since no log of stars and citations is there to fit them to.
+USUAL = {"stars": (6.0, -0.6), "citations": (5 / 365, 0.0)}
+
+
+def usual_growth(kind: str, age: float, custom: float = 1.0) -> float:
+    """How many stars or citations a day are usual for a paper `age` days (≥ 0) old in a field."""
+    first, fading = USUAL[kind]
+    return float(first * (1 + max(age, 0.0)) ** fading * min(custom, 1.0) ** 0.5)
+
+
+def growth(
+    series: Mapping[str, Sequence[Sequence[tuple[datetime, float]]]],
+    published: datetime | None,
+    custom: float = 1.0,
+    weights: Weights = WEIGHTS,
+) -> Growth | None:
+    """The growth of a paper, from its dated levels: for each kind, one series (oldest first) for each source.
+
+    A kind's points are `growth` for each doubling of its pace over the usual one for that age and field;
+    the kind that grew most counts. One sighting is no growth, however high: it says nothing of when.
+    None when nothing grew more than usual.
+    """
+    found = [
+        Growth(points, line[-1][0].date())
+        for kind, lines in series.items()
+        if kind in USUAL
+        for line in lines
+        if (points := _growth(kind, line, published, custom, weights)) > 0
+    ]
+    return max(found, default=None)
+
+
+def _growth(
+    kind: str,
+    line: Sequence[tuple[datetime, float]],
+    published: datetime | None,
+    custom: float,
+    weights: Weights,
+) -> float:
+    if len(line) < 2:
+        return 0.0
+    last, now = line[-1]
+    first, then = next(((at, value) for at, value in reversed(line) if at <= last - SPAN), line[0])
+    days = max((last - first).total_seconds() / 86_400, 1.0)
+    age = (last - published).total_seconds() / 86_400 if published else 365.0
+    pace = max(now - then, 0.0) / days
+    unnoticed = NOTICED[kind]
+    return weights.growth * max(log2((unnoticed + pace) / (unnoticed + usual_growth(kind, age, custom))), 0.0)
 
 
 def announcement_days(day: date) -> int:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evals import ablation, csfcube, front_page, known_items, sampled, topics
+from evals import ablation, csfcube, front_page, known_items, libraries, sampled, topics, trending
 from evals.data import CHECKOUT, DataMissing
 from evals.report import Table, write
 from evals.vectors import cache_folder
@@ -23,6 +23,8 @@ EVALUATIONS: dict[str, Evaluation] = {
     "known_items": known_items.run,
     "front_page": front_page.run,
     "ablation": ablation.run,
+    "libraries": libraries.run,
+    "trending": trending.run,
 }
 
 

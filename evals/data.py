@@ -109,7 +109,7 @@ class Corpus:
 def topics(corpus: Corpus) -> list[Topic]:
     """The topics that have at least one paper in the corpus."""
     found = []
-    for line in _lines("topics.jsonl.gz"):
+    for line in lines("topics.jsonl.gz"):
         relevant = frozenset(corpus.rows[name] for name in line["relevant"] if name in corpus.rows)
         if relevant:
             development = line["repo"] in DEVELOPMENT
@@ -119,13 +119,13 @@ def topics(corpus: Corpus) -> list[Topic]:
 
 def csfcube_texts() -> dict[str, tuple[str, str]]:
     """Title and abstract of each CSFCube paper."""
-    return {line["id"]: (line["title"], line["abstract"]) for line in _lines("csfcube_docs.jsonl.gz")}
+    return {line["id"]: (line["title"], line["abstract"]) for line in lines("csfcube_docs.jsonl.gz")}
 
 
 def csfcube_pools() -> list[Pool]:
     """The judged pools. Two hold their own query, which is left out as the official scores do."""
     pools = []
-    for line in _lines("csfcube_queries.jsonl.gz"):
+    for line in lines("csfcube_queries.jsonl.gz"):
         judged = [
             (paper, grade)
             for paper, grade in zip(line["cands"], line["relevance"], strict=True)
@@ -142,7 +142,7 @@ def front_page() -> list[tuple[str, str]]:
     return [(paper["title"], paper["summary"]) for paper in map(json.loads, lines)]
 
 
-def _lines(name: str) -> Iterator[dict[str, Any]]:
+def lines(name: str) -> Iterator[dict[str, Any]]:
     with gzip.open(data_file(name), "rt", encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)

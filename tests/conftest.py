@@ -26,6 +26,8 @@ from pytest_django import Settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.mail_rig import Rig
+
 PROJECT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("BROADSHEET_DATA") or PROJECT.parent / "shared" / "data")
 REQUIRED = frozenset(os.environ.get("BROADSHEET_REQUIRE", "").replace(",", " ").split())
@@ -184,6 +186,18 @@ def data_folder() -> Path:
     if not DATA.is_dir():
         _missing("data", f"there is no data folder {DATA}")
     return DATA
+
+
+@pytest.fixture
+def post_office(tmp_path: Path, settings: Settings, transactional_db: None) -> Iterator[Rig]:
+    """A real SMTP server on loopback to which the code in this process hands its mail."""
+    from broadsheet.digest import composing
+    from tests import mail_rig
+
+    composing.forget_what_is_set()
+    with mail_rig.running(tmp_path) as rig:
+        mail_rig.configure(settings, rig)
+        yield rig
 
 
 @pytest.fixture(scope="session")

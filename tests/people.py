@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.test import Client
 
 from broadsheet.models import Reader
@@ -13,14 +14,18 @@ PASSWORD = "a long walk through Ghent"
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def reader(name: str = "alice", **changes: Any) -> Reader:
+def reader(username: str = "alice", **changes: Any) -> Reader:
     """An account that is old enough to count in full, unless told otherwise."""
-    told: dict[str, Any] = {"joined_at": OLD, "email": f"{name}@example.org"} | changes
-    return Reader.objects.create_user(name, password=told.pop("password", PASSWORD), **told)
+    told: dict[str, Any] = {"joined_at": OLD, "email": f"{username}@example.org"} | changes
+    made = Reader.objects.create_user(username, password=told.pop("password", PASSWORD), **told)
+    if made.email:
+        # As signing up does; several accounts may name one address as long as nobody has verified it.
+        EmailAddress.objects.create(user=made, email=made.email, primary=True, verified=False)
+    return made
 
 
-def young(name: str, days: float = 0.0, **changes: Any) -> Reader:
-    return reader(name, joined_at=datetime.now(UTC) - timedelta(days=days), **changes)
+def young(username: str, days: float = 0.0, **changes: Any) -> Reader:
+    return reader(username, joined_at=datetime.now(UTC) - timedelta(days=days), **changes)
 
 
 def signed_in(who: Reader, **client: Any) -> Client:

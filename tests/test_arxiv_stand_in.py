@@ -20,7 +20,7 @@ def stand_in() -> Iterator[StandIn]:
 
 
 def test_sickle_harvests_it_whole(stand_in: StandIn) -> None:
-    from sickle import Sickle  # type: ignore[import-untyped]
+    from sickle import Sickle
 
     found = list(Sickle(f"{stand_in.url}/oai").ListRecords(metadataPrefix="oai_dc"))
     assert len(found) == len({record.header.identifier for record in found}) == 60
@@ -48,7 +48,7 @@ def test_a_paper_is_filed_under_the_day_of_its_newest_version(stand_in: StandIn)
 
 
 def test_the_arxiv_client_looks_single_papers_up(stand_in: StandIn) -> None:
-    import arxiv  # type: ignore[import-untyped]
+    import arxiv
 
     client = arxiv.Client(delay_seconds=0, num_retries=0)
     client.query_url_format = f"{stand_in.url}/api/query?{{}}"

@@ -25,7 +25,7 @@ def test_votes_and_comments_move_with_a_paper_that_turns_out_to_be_another() -> 
     Mark.objects.create(reader=alice, paper=other, kind="saved")
     catalog.take_in([factories.record(1, identifiers=("2503.00001", "doi:10.1000/2"))])
     kept = Paper.objects.get()
-    assert (kept.identifier, kept.upvotes, kept.comments) == ("2503.00001", 2, 1)
+    assert (kept.identifier, kept.upvotes, kept.upvote_weight, kept.comments) == ("2503.00001", 2, 2.0, 1)
     assert Mark.objects.get().paper == kept
 
 

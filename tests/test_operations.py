@@ -317,6 +317,7 @@ def test_other_errors_keep_their_traceback() -> None:
 # What production refuses
 
 
+@pytest.mark.security_check(11)
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [

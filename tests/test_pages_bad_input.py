@@ -54,7 +54,7 @@ def _a_paper() -> Iterator[None]:
         ("/author/ada-lovelace?p=9", 404, "page"),
         ("/papers/2503.99999", 404, "No paper 2503.99999 here."),
         ("/nothing/here", 404, "no page at this address"),
-        ("/admin", 404, "no page at this address"),
+        ("/wp-admin", 404, "no page at this address"),
     ],
 )
 def test_bad_input_gets_a_sentence(client: Client, path: str, status: int, sentence: str) -> None:

@@ -88,12 +88,17 @@ def test_settings_are_kept_in_a_cookie_and_nowhere_else(client: Client) -> None:
     response = client.post("/settings", {"layout": "lines", "theme": "dark", "keys": "off"})
     assert response.status_code == 303
     cookie = response.cookies["look"]
-    assert cookie.value == "lines.dark.off"
+    assert cookie.value == "lines.dark.off.100"
     assert cookie["httponly"] and cookie["samesite"] == "Lax"
     page = get(client, "/settings?saved=yes")
     assert page.words("p", role="status") == ["Saved. Back to the papers"]
     assert page.one("html").attributes == {"lang": "en", "data-theme": "dark", "data-keys": "off"}
-    assert {one.attributes["value"] for one in page.all("input", checked="")} == {"lines", "dark", "off"}
+    assert {one.attributes["value"] for one in page.all("input", checked="")} == {
+        "lines",
+        "dark",
+        "off",
+        "100",
+    }
 
 
 @pytest.mark.security_check(7)
@@ -120,14 +125,14 @@ def test_a_broken_cookie_is_no_choice(client: Client, cookie: str) -> None:
 # Pages about this place
 
 
-def test_subscribing_offers_feeds_and_says_honestly_that_there_is_no_mail_yet(client: Client) -> None:
+def test_subscribing_offers_feeds_and_says_honestly_that_there_is_no_mail(client: Client) -> None:
     factories.papers(2)
     page = get(client, "/subscribe")
     links = page.links()
     assert links["Trending, Atom"] == "/papers/trending.atom"
     assert links["Computation and Language (cs.CL), RSS"] == "/papers.rss?category=cs.CL"
     assert not page.all("input", type="email")
-    assert "does not send mail yet" in " ".join(page.words("p"))
+    assert "Mail is not set up on this server." in " ".join(page.words("p"))
 
 
 def test_all_feeds_come_in_one_file(client: Client) -> None:

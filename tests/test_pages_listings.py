@@ -57,12 +57,12 @@ def test_a_card_shows_what_is_known_of_a_paper(client: Client) -> None:
 def test_the_vote_box_shows_our_readers_votes_and_nobody_elses(client: Client) -> None:
     factories.paper(1, signals=(factories.votes(30),))
     page = get(client, DAY)
-    assert not page.all("p", class_="vote"), "nobody can vote yet, so there is nothing to say of our votes"
+    assert page.words("a", class_="vote") == ["·"], "upvotes elsewhere are not votes here"
     assert page.words("span", class_="said") == ["30 upvotes on Hugging Face"]
     Paper.objects.update(upvotes=1)
     page = get(client, DAY)
-    assert page.words("p", class_="vote") == ["1 vote"]
-    assert not page.all("button"), "votes cannot be cast yet, so nothing may look as if they could"
+    assert page.words("a", class_="vote") == ["1"]
+    assert not page.all("button"), "a stranger has nothing to press, only a way to sign in"
 
 
 def test_every_card_says_why_it_stands_there(client: Client) -> None:

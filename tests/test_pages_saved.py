@@ -83,7 +83,7 @@ def test_what_was_folded_into_words_finds_the_same_papers() -> None:
 
 def test_a_reader_saves_a_search_names_it_renames_it_and_deletes_it(signed_in: Client, alice: Reader) -> None:
     page = get(signed_in, "/search?q=newspapers&category=cs.LG")
-    assert page.one("form", class_="keep").attributes["action"] == "/searches"
+    assert page.one("form", class_="keep-search").attributes["action"] == "/searches"
     sent = {element.attributes["name"]: element.attributes.get("value", "") for element in page.all("input")}
     assert sent["q"] == "newspapers cat:cs.LG"
     answer = signed_in.post("/searches", {"q": sent["q"], "name": "  My   papers "})
@@ -97,7 +97,7 @@ def test_a_reader_saves_a_search_names_it_renames_it_and_deletes_it(signed_in: C
     assert signed_in.get(listed.links()["My papers, Atom"]).status_code == 200
     # The same search is not offered again, and saving it again makes no second one.
     again = get(signed_in, "/search?q=newspapers&category=cs.LG")
-    assert not again.all("form", class_="keep")
+    assert not again.all("form", class_="keep-search")
     assert again.links()["your saved searches"] == "/searches"
     signed_in.post("/searches", {"q": "newspapers", "category": "cs.LG"})
     assert SavedSearch.objects.get().name == "My papers"
@@ -116,7 +116,7 @@ def test_whoever_has_not_signed_in_is_sent_to_do_so_and_comes_back(client: Clien
     link = urlsplit(page.links()["Sign in to save it"])
     assert link.path == "/account/sign-in"
     assert parse_qs(link.query)["next"] == ["/search?q=newspapers&year=2025"]
-    assert not page.all("form", class_="keep")
+    assert not page.all("form", class_="keep-search")
     for answer in (client.get("/searches"), client.post("/searches/1"), client.post("/searches/1/delete")):
         assert answer.headers["Location"] == "/account/sign-in?next=%2Fsearches"
     sent = client.post("/searches", {"q": "looms"})

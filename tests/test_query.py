@@ -134,6 +134,7 @@ def test_any_text_is_read(text: str) -> None:
     _read(text)
 
 
+@pytest.mark.security_check(20)
 def test_20_000_hostile_queries_are_read() -> None:
     chance = random.Random(7)
     pieces = [

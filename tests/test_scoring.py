@@ -22,6 +22,8 @@ any_facts = st.builds(
     st.booleans(),
     st.booleans(),
     st.none() | st.integers(1, 10**6),
+    st.floats(0, 1),
+    st.floats(0.001, 100),
 )
 
 

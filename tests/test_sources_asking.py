@@ -140,7 +140,8 @@ def test_a_killed_process_leaves_its_pause_but_no_lock(tmp_path: Path) -> None:
     with answering(never) as stranger:
         process = context.Process(target=_ask_many, args=(tmp_path, stranger.url))
         process.start()
-        while not stranger.asked:
+        last = time.monotonic() + 20
+        while not stranger.asked and time.monotonic() < last:
             time.sleep(0.01)
         process.kill()
         process.join(5)

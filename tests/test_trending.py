@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from broadsheet import catalog, trending
@@ -135,7 +136,7 @@ def test_one_vote_moves_a_paper_everywhere_at_once() -> None:
     papers(3)
     last = Paper.objects.order_by("pk").last()
     assert last is not None
-    Paper.objects.filter(pk=last.pk).update(upvotes=2)
+    Paper.objects.filter(pk=last.pk).update(upvotes=2, upvote_weight=2)
     moved = trending.restand(last.pk)
     assert moved is not None and moved.voted
     for filters in (Filters(), Filters("cs.CL"), Filters("cs")):
@@ -200,6 +201,63 @@ def test_the_lot_turns_with_the_days(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert drawn(FRIDAY) == drawn(FRIDAY)
     assert drawn(FRIDAY) != drawn(FRIDAY + timedelta(days=3))
+
+
+def test_where_nobody_has_voted_yet_trending_keeps_no_places_and_shows_every_paper() -> None:
+    papers(30)
+    entries = trending.listing(trending.TRENDING, per_page=50).entries
+    assert len(entries) == 30
+    assert not any(entry.reserved for entry in entries)
+
+
+# The dial
+
+
+@pytest.mark.parametrize("window", [DAY, trending.week_window(FRIDAY), trending.TRENDING])
+@pytest.mark.parametrize("filters", [Filters(), Filters("cs.CL")])
+def test_with_votes_turned_down_every_paper_is_there_in_another_order(
+    window: Window, filters: Filters
+) -> None:
+    crowd(30, 60)
+    full, half, none = (
+        [one.paper.pk for one in trending.listing(window, filters, per_page=100, social=share).entries]
+        for share in (1.0, 0.5, 0.0)
+    )
+    assert sorted(full) == sorted(half) == sorted(none)
+    assert len({tuple(full), tuple(half), tuple(none)}) == 3
+
+
+def test_with_votes_turned_off_votes_change_nothing() -> None:
+    crowd(30, 60)
+    before = titles(DAY, per_page=100, social=0)
+    Paper.objects.filter(pk__in=[3, 7]).update(upvotes=9, upvote_weight=9.0)
+    Paper.objects.update(outside_upvotes=0)
+    trending.rescore()
+    assert titles(DAY, per_page=100, social=0) == before
+
+
+def test_all_time_is_a_record_that_no_dial_turns() -> None:
+    crowd(30, 60)
+    assert titles(trending.ALL_TIME, per_page=100, social=0) == titles(trending.ALL_TIME, per_page=100)
+
+
+def test_a_turned_dial_costs_one_query(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    crowd(60, 60)
+    with django_assert_max_num_queries(7):
+        trending.listing(trending.TRENDING, Filters("cs.CL"), per_page=100, social=0.5)
+
+
+def test_the_dial_is_in_settings_and_the_page_says_that_it_is_turned(client: Client) -> None:
+    crowd(30, 60)
+    path = "/papers/date/2025-03-14"
+    assert "Votes count half" not in client.get(path).content.decode()
+    client.post("/settings", {"layout": "cards", "theme": "system", "keys": "on", "social": "50"})
+    assert "Votes count half here" in client.get(path).content.decode()
+    assert 'value="50" checked' in client.get("/settings").content.decode()
+    client.cookies["look"] = "cards.system.on.7000"
+    assert "Votes count" not in client.get(path).content.decode()
 
 
 # Filters, totals, neighbours
@@ -291,7 +349,7 @@ def test_a_day_ends_at_midnight_of_the_listing_time_zone(settings: Any) -> None:
 def test_every_card_says_why_it_stands_where_it_does() -> None:
     paper(1, signals=(votes(7), votes(2, kind="comments"), votes(100, kind="stars")))
     reasons = trending.listing(DAY).entries[0].reasons
-    assert [reason.label for reason in reasons] == ["Votes", "Comments", "Stars"]
+    assert [reason.label for reason in reasons] == ["Votes", "Field", "Comments", "Stars"]
     assert sum(reason.points for reason in reasons) == pytest.approx(Paper.objects.get().score, abs=0.01)
 
 

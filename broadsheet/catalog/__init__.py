@@ -8,10 +8,12 @@ was cut off is simply run again.
 from broadsheet.catalog.batch import Taken
 from broadsheet.catalog.fetching import Harvest, OnPage, fetch, fetch_due
 from broadsheet.catalog.files import ImportReport, Progress, import_files
+from broadsheet.catalog.freshness import Freshness, freshness
 from broadsheet.catalog.looking_up import look_up
 from broadsheet.catalog.taking import retire_builtin, take_in, take_in_batch, take_in_builtin
 
 __all__ = [
+    "Freshness",
     "Harvest",
     "ImportReport",
     "OnPage",
@@ -19,6 +21,7 @@ __all__ = [
     "Taken",
     "fetch",
     "fetch_due",
+    "freshness",
     "import_files",
     "look_up",
     "retire_builtin",

@@ -208,7 +208,8 @@ class Batch:
         for other in others:
             if other.pk is not None and keep.pk is not None:
                 _move_rows(other.pk, keep.pk)
-                keep.draft.upvotes = Upvote.objects.filter(paper_id=keep.pk).count()
+                weights = list(Upvote.objects.filter(paper_id=keep.pk).values_list("weight", flat=True))
+                keep.draft.upvotes, keep.draft.upvote_weight = len(weights), sum(weights)
                 keep.draft.comments = shown_comments(keep.pk)
             keep.aliases.add(other.draft.identifier)
             keep.aliases |= other.aliases

@@ -10,11 +10,14 @@ from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from broadsheet import identifiers, trending
+from broadsheet import identifiers, scoring, trending
 from broadsheet.sources import PaperRecord, SignalRecord
 
 # Who is believed when two sources differ. Larger wins; a source that is not named counts as a bibliography.
 AUTHORITY = {
+    "github": -2,
+    "openalex": -2,
+    "semanticscholar": -2,
     "builtin": 0,
     "bibtex": 1,
     "ris": 1,
@@ -63,6 +66,10 @@ class Draft:
     outside_upvotes: int = 0
     outside_comments: int = 0
     stars: int | None = None
+    outlook: float | None = None
+    outlook_terms: str = ""
+    growth: float | None = None
+    grew_on: date | None = None
     moved_to: date | None = None
     listed_on: date | None = None
     month: int | None = None
@@ -226,18 +233,25 @@ def _newest_level(source: str, kind: str, work: Work) -> float | None:
 
 
 def level_signals(work: Work) -> None:
-    """Sums the newest level of each source, kind by kind, into the draft's columns."""
-    levels: dict[tuple[str, str], tuple[datetime, float]] = {}
+    """Sums the newest level of each source, kind by kind, into the draft's columns, and sees what grew."""
+    lines: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
     for (who, kind, seen_at), value in work.signals.items():
-        if (who, kind) not in levels or seen_at >= levels[who, kind][0]:
-            levels[who, kind] = (seen_at, value)
+        lines.setdefault((who, kind), []).append((seen_at, value))
     totals: dict[str, float] = {}
-    for (_, kind), (_, value) in levels.items():
-        totals[kind] = totals.get(kind, 0) + value
-    work.draft.outside_upvotes = _count_of(totals.get("upvotes", 0))
-    work.draft.outside_comments = _count_of(totals.get("comments", 0))
+    series: dict[str, list[list[tuple[datetime, float]]]] = {}
+    for (_, kind), line in lines.items():
+        line.sort()
+        series.setdefault(kind, []).append(line)
+        # Votes of two places add up; the stars of a repository are the same whoever counts them.
+        before, value = totals.get(kind, 0), line[-1][1]
+        totals[kind] = max(before, value) if kind in ("stars", "citations") else before + value
+    draft = work.draft
+    draft.outside_upvotes = _count_of(totals.get("upvotes", 0))
+    draft.outside_comments = _count_of(totals.get("comments", 0))
     if "stars" in totals:
-        work.draft.stars = _count_of(totals["stars"])
+        draft.stars = _count_of(totals["stars"])
+    grown = scoring.growth(series, draft.published_at, trending.custom(draft), trending.weights())
+    draft.growth, draft.grew_on = grown or (None, None)
 
 
 def _count_of(value: float) -> int:

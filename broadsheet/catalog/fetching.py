@@ -8,25 +8,28 @@ after growing pauses, and stops nobody else.
 from __future__ import annotations
 
 import logging
+import os
 import random
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
 from broadsheet import doors
+from broadsheet.catalog import watching
 from broadsheet.catalog.batch import Taken
+from broadsheet.catalog.files import import_files
 from broadsheet.catalog.taking import retire_builtin, take_in
 from broadsheet.models import Paper, SourceState
 from broadsheet.sources import (
     Gone,
-    LiveSource,
-    Page,
     PaperRecord,
     Reject,
     SourceError,
@@ -84,8 +87,10 @@ class _Lost(Exception):
 
 
 def fetch_due(seconds: float = PORTION) -> int:
-    """Fetches from every followed source that is due, for about so long; returns how many entries it read."""
+    """Fetches from every followed source that is due, for about so long. Returns how many entries it read
+    or, at the end of a harvest, learned from."""
     enrol()
+    _let_go_of_the_dead()
     end, read = time.monotonic() + seconds, 0
     for key in due():
         read += _have_turn(key, end)
@@ -127,7 +132,8 @@ def _have_turn(key: int, end: float) -> int:
     state = SourceState.objects.get(pk=key)
     harvest = Harvest(state.source, state.part)
     _run(state, claim, harvest, lambda: time.monotonic() > end)
-    return harvest.read
+    # Reading the last days again without learning anything is no reason to hurry on.
+    return harvest.taken.new + harvest.taken.changed if harvest.finished else harvest.read
 
 
 # --- by hand ---------------------------------------------------------------------------------------------
@@ -140,8 +146,10 @@ def fetch(source: str, wish: Wish, progress: OnPage | None = None) -> Harvest:
     same call after one that was cut off goes on in the middle. Ctrl-C stops between two pages. Raises
     SourceError when the source is unknown or somebody else is fetching it.
     """
-    doors.live_source(source, wish.part)  # says at once when there is no such source
+    if source != "folder" and source not in doors.WATCHERS:
+        doors.live_source(source)  # says at once when there is no such source
     part = wish.part if wish.until is None else f"{wish.part} {wish.since or ''}..{wish.until}".strip()
+    _let_go_of_the_dead()
     state, _ = SourceState.objects.get_or_create(source=source, part=part, defaults={"due_at": None})
     claim = _claim(state.pk)
     if claim is None:
@@ -161,9 +169,33 @@ def fetch(source: str, wish: Wish, progress: OnPage | None = None) -> Harvest:
 
 def _claim(key: int) -> str | None:
     """Takes the row for this process alone; None if another one has it."""
-    now, claim = datetime.now(UTC), uuid.uuid4().hex
+    now, claim = datetime.now(UTC), f"{_here()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
     rows = SourceState.objects.filter(_free(now), pk=key)
     return claim if rows.update(claim=claim, claimed_until=now + LEASE, tried_at=now) else None
+
+
+def _here() -> str:
+    """What tells this machine from others that share the database."""
+    return blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _let_go_of_the_dead() -> None:
+    """A process of this machine that was killed left its claims; nobody need wait until they run out."""
+    for key, claim in SourceState.objects.exclude(claim="").values_list("pk", "claim"):
+        host, _, rest = claim.partition("-")
+        pid = rest.partition("-")[0]
+        if host == _here() and pid.isdecimal() and not _is_alive(int(pid)):
+            SourceState.objects.filter(pk=key, claim=claim).update(claim="", claimed_until=None)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _free(now: datetime) -> Q:
@@ -181,14 +213,13 @@ def _run(
     """Reads pages until the harvest ends, breaks or has had `enough`, and gives the claim back."""
     began = time.monotonic()
     try:
-        source = doors.live_source(state.source, asked.part if asked else state.part)
-        wish = _begin(state, asked)
+        step = _steps(state, asked)
         while True:
-            page = source.page(wish, state.cursor)
-            _keep(state, claim, source, page, harvest)
+            portion = step()
+            _keep(state, claim, portion, harvest)
             if progress:
                 progress(harvest)
-            if not page.cursor:
+            if not portion.more:
                 harvest.finished = True
                 break
             if enough():
@@ -212,6 +243,87 @@ def _run(
         retire_builtin()
 
 
+@dataclass
+class _Portion:
+    """Some of what a source has. `take` writes it and says what became of it, inside the transaction that
+    also keeps `cursor`. `more`: the harvest has not ended with it."""
+
+    take: Callable[[datetime], tuple[Taken, int]]
+    cursor: str
+    more: bool
+    upto: date | None = None
+    total: int | None = None
+    at: str = ""
+
+
+def _steps(state: SourceState, asked: Wish | None) -> Callable[[], _Portion]:
+    """What brings the next portion. Nothing is asked of anybody before it is called."""
+    if state.source == "folder":
+        return _files(state)
+    if state.source in doors.WATCHERS:
+        return _counts(state)
+    return _pages(state, asked)
+
+
+def _pages(state: SourceState, asked: Wish | None) -> Callable[[], _Portion]:
+    source = doors.live_source(state.source)
+    wish = _begin(state, asked)
+
+    def step() -> _Portion:
+        page = source.page(wish, state.cursor)
+        return _Portion(
+            lambda now: take_in_page(page.items, now, str(state)),
+            page.cursor,
+            bool(page.cursor),
+            page.upto,
+            page.total,
+            page.at,
+        )
+
+    return step
+
+
+def _counts(state: SourceState) -> Callable[[], _Portion]:
+    watcher = doors.watcher(state.source)
+    state.new = state.changed = state.read = state.refused = 0
+    asked = 0
+
+    def step() -> _Portion:
+        nonlocal asked
+        bookmark, more = watching.enrol(state.source, state.cursor)
+        if more:
+            return _Portion(lambda now: (Taken(), 0), bookmark, more=True)
+        seen = watching.ask(watcher)
+        asked += 1
+        more = bool(seen) and asked < watching.MOST_QUESTIONS
+        return _Portion(lambda now: (watching.write(watcher, seen), 0), bookmark, more)
+
+    return step
+
+
+def _files(state: SourceState) -> Callable[[], _Portion]:
+    waiting = watching.changed_files()
+    state.new = state.changed = state.read = state.refused = 0
+
+    def step() -> _Portion:
+        if not waiting:
+            return _Portion(lambda now: (Taken(), 0), "", more=False)
+        path, mark = waiting.pop(0)
+        report = import_files([path])
+        if report.stopped:
+            raise KeyboardInterrupt
+        for problem in report.problems:
+            log.warning("folder: %s", problem)
+
+        def take(now: datetime) -> tuple[Taken, int]:
+            watching.remember_file(path, mark)
+            return report.taken, report.rejected + len(report.problems)
+
+        return _Portion(take, "", bool(waiting), at=path.name)
+
+    return step
+
+
 def _begin(state: SourceState, asked: Wish | None) -> Wish:
     """What this run asks for: what an interrupted one did, else everything since some days before the end of
     the last one."""
@@ -223,23 +335,23 @@ def _begin(state: SourceState, asked: Wish | None) -> Wish:
     return Wish(asked.part if asked else state.part, state.since, state.until)
 
 
-def _keep(state: SourceState, claim: str, source: LiveSource, page: Page, harvest: Harvest) -> None:
-    """One transaction: what the page holds, where the next one is, and that the claim is still ours."""
+def _keep(state: SourceState, claim: str, portion: _Portion, harvest: Harvest) -> None:
+    """One transaction: what the portion holds, where the next one is, and that the claim is still ours."""
     now = datetime.now(UTC)
     with transaction.atomic():
-        taken, refused = take_in_page(page.items, now, str(state))
-        state.cursor = page.cursor
+        taken, refused = portion.take(now)
+        state.cursor = portion.cursor
         state.new += taken.new
         state.changed += taken.changed
         state.read += taken.read + refused
         state.refused += refused
-        if page.upto and (state.read_upto is None or page.upto > state.read_upto):
-            state.read_upto = page.upto
+        if portion.upto and (state.read_upto is None or portion.upto > state.read_upto):
+            state.read_upto = portion.upto
         changes = {
             name: getattr(state, name)
             for name in ("cursor", "since", "until", "new", "changed", "read", "refused", "read_upto")
         }
-        if not page.cursor:
+        if not portion.more:
             changes |= {"succeeded_at": now, "failures": 0, "problem": "", "due_at": _next(state, now)}
         mine = SourceState.objects.filter(pk=state.pk, claim=claim)
         if not mine.update(claimed_until=now + LEASE, in_all=F("in_all") + taken.read, **changes):
@@ -247,7 +359,7 @@ def _keep(state: SourceState, claim: str, source: LiveSource, page: Page, harves
     harvest.taken.add(taken)
     harvest.refused += refused
     harvest.pages += 1
-    harvest.total, harvest.at = page.total, page.at
+    harvest.total, harvest.at = portion.total, portion.at
 
 
 def _next(state: SourceState, now: datetime) -> datetime | None:

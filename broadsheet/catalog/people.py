@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import OuterRef, Q
 
 from broadsheet.models import (
+    Ballot,
     Claim,
     CollectionItem,
     Comment,
@@ -63,16 +64,32 @@ def move_back(moved: Moved, paper: int) -> None:
 
 
 def _move(model: type[models.Model], keys: list[int], paper: int) -> list[int]:
+    if model is Upvote and keys:
+        _note_votes(keys, paper)
     for start in range(0, len(keys), 500):
         model._default_manager.filter(pk__in=keys[start : start + 500]).update(paper_id=paper)
     return keys
 
 
+def _note_votes(keys: list[int], paper: int) -> None:
+    """Writes into the vote log that these votes are for another paper from now on."""
+    for start in range(0, len(keys), 500):
+        lines = []
+        for vote in Upvote.objects.filter(pk__in=keys[start : start + 500], counted=True):
+            told = {"reader": vote.reader_id, "weight": vote.weight, "cause": "merge"}
+            lines += [Ballot(paper=vote.paper_id, step=-1, **told), Ballot(paper=paper, step=1, **told)]
+        Ballot.objects.bulk_create(lines)
+
+
 def recount(*papers: int) -> None:
     """Counts the votes and comments of papers anew, from the rows. The caller restands them."""
     for key in papers:
-        votes = Upvote.objects.filter(paper_id=key).count()
-        Paper.objects.filter(pk=key).update(upvotes=votes, comments=shown_comments(key))
+        found = Upvote.objects.filter(paper_id=key, counted=True).aggregate(
+            votes=models.Count("pk"), weight=models.Sum("weight")
+        )
+        Paper.objects.filter(pk=key).update(
+            upvotes=found["votes"], upvote_weight=found["weight"] or 0.0, comments=shown_comments(key)
+        )
 
 
 def shown_comments(paper: int) -> int:

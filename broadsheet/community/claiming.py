@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
 from broadsheet import identifiers
 from broadsheet.catalog import placing
+from broadsheet.community.proofs import at, orcid_records, verified_addresses
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import may_act, open_paper
 from broadsheet.community.submitting import address
@@ -73,47 +73,17 @@ def withdraw_claim(reader: Reader, key: int) -> None:
 
 def proof(reader: Reader, paper: Paper, name: str) -> str:
     """What shows that the reader is this author: `orcid`, `address`, or nothing."""
-    if any(_same_person(name, record) and _lists(record, paper) for record in _orcid_records(reader)):
+    if any(_same_person(name, record) and _lists(record, paper) for record in orcid_records(reader)):
         return "orcid"
     words = f"{paper.comment[:5_000]} {paper.abstract[:20_000]}"
     printed = {found.lower() for found in _ADDRESS.findall(words)}
-    return "address" if printed and printed & _verified_addresses(reader) else ""
-
-
-def _orcid_records(reader: Reader) -> list[dict[str, Any]]:
-    if not apps.is_installed("allauth.socialaccount"):
-        return []
-    mine = _table("socialaccount", "SocialAccount").filter(user=reader, provider="orcid")
-    return [row for row in mine.values_list("extra_data", flat=True) if isinstance(row, dict)]
-
-
-def _table(app: str, model: str) -> Any:
-    """The rows of a table of the accounts' library, which this room knows by name alone."""
-    return apps.get_model(app, model)._default_manager
-
-
-def orcid_of(reader: Reader) -> str:
-    """The ORCID iD that a reader signs in with, for curators to look at."""
-    for record in _orcid_records(reader):
-        found = _at(record, "orcid-identifier", "path")
-        if isinstance(found, str) and re.fullmatch(r"(?:\d{4}-){3}\d{3}[\dX]", found):
-            return found
-    return ""
-
-
-def _verified_addresses(reader: Reader) -> set[str]:
-    if not apps.is_installed("allauth.account"):
-        return set()
-    rows = (
-        _table("account", "EmailAddress").filter(user=reader, verified=True).values_list("email", flat=True)
-    )
-    return {str(row).lower() for row in rows}
+    return "address" if printed and printed & verified_addresses(reader) else ""
 
 
 def _same_person(printed: str, record: dict[str, Any]) -> bool:
     """Whether an ORCID record bears this name: the same surname, and first names that do not disagree."""
-    given = _at(record, "person", "name", "given-names", "value")
-    family = _at(record, "person", "name", "family-name", "value")
+    given = at(record, "person", "name", "given-names", "value")
+    family = at(record, "person", "name", "family-name", "value")
     if not isinstance(given, str) or not isinstance(family, str):
         return False
     slug, theirs = identifiers.author_slug, f"{given} {family}"
@@ -126,7 +96,7 @@ def _same_person(printed: str, record: dict[str, Any]) -> bool:
 def _lists(record: dict[str, Any], paper: Paper) -> bool:
     """Whether the works of an ORCID record (v3.0, https://info.orcid.org/) hold this paper."""
     names = {paper.identifier, *paper.aliases.values_list("identifier", flat=True)}
-    for value in _external_ids(_at(record, "activities-summary", "works", "group")):
+    for value in _external_ids(at(record, "activities-summary", "works", "group")):
         said = identifiers.parse(value) or identifiers.parse(f"doi:{value}")
         if said and said.identifier in names:
             return True
@@ -135,19 +105,11 @@ def _lists(record: dict[str, Any], paper: Paper) -> bool:
 
 def _external_ids(groups: Any) -> Iterator[str]:
     for group in groups[:2_000] if isinstance(groups, list) else ():
-        ids = _at(group, "external-ids", "external-id")
+        ids = at(group, "external-ids", "external-id")
         for one in ids[:20] if isinstance(ids, list) else ():
-            value = _at(one, "external-id-value")
+            value = at(one, "external-id-value")
             if isinstance(value, str):
                 yield value[:500]
-
-
-def _at(value: Any, *path: str) -> Any:
-    for step in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(step)
-    return value
 
 
 def granted(reader: Reader, paper: int) -> Claim:

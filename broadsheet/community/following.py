@@ -121,14 +121,20 @@ def of_follows(
     by_kind: dict[str, list[str]] = {}
     for one in chosen:
         by_kind.setdefault(one.kind, []).append(one.key)
+    refused = frozenset(marks.refused_papers(reader)) if by_kind else frozenset()
+    return _gathered(by_kind, reader, since or BEGINNING, most, refused)
+
+
+def _gathered(
+    by_kind: dict[str, list[str]], reader: Reader, since: datetime, most: int, refused: frozenset[int]
+) -> list[News]:
     found: dict[int, tuple[datetime, list[str]]] = {}
     for kind, keys in by_kind.items():
-        for paper, at, reason in _FINDERS[kind](keys, since or BEGINNING, reader):
+        for paper, at, reason in _FINDERS[kind](keys, since, reader):
             moment, reasons = found.get(paper, (BEGINNING, []))
             if reason not in reasons:
                 reasons.append(reason)
             found[paper] = (max(moment, at or BEGINNING), reasons)
-    refused = set(marks.refused_papers(reader)) if found else set()
     newest = sorted(
         (key for key in found if key not in refused), key=lambda key: (found[key][0], key), reverse=True
     )[:most]
@@ -179,9 +185,14 @@ def _of_readers(names: list[str], since: datetime, reader: Reader) -> Found:
             yield key, settled, f"brought by {people[who]}"
 
 
+def of_reader(whom: Reader, most: int) -> list[News]:
+    """What one reader voted for and brought, for the reader's public feed."""
+    return _gathered({"reader": [whom.username]}, whom, BEGINNING, most, frozenset())
+
+
 def public_readers(names: list[str]) -> QuerySet[Reader]:
     """Those of the named readers whose votes everybody may see."""
-    return Reader.objects.filter(username__in=names, is_active=True)
+    return Reader.objects.filter(username__in=names, is_active=True, show_votes=True)
 
 
 def _in_collections(numbers: list[str], since: datetime, reader: Reader) -> Found:
@@ -212,6 +223,11 @@ _FINDERS: Final[dict[str, Callable[[list[str], datetime, Reader], Found]]] = {
 def feed_key(reader: Reader) -> FeedKey:
     """What a reader's private feed addresses end with, made on first use."""
     return FeedKey.objects.get_or_create(reader=reader)[0]
+
+
+def known_feed_key(reader: Reader) -> FeedKey | None:
+    """The same, None where it was never made: a page that is only looked at writes nothing."""
+    return FeedKey.objects.filter(reader=reader).first()
 
 
 def renew_feed_key(reader: Reader) -> FeedKey:

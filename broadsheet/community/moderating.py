@@ -49,6 +49,7 @@ KINDS: Final = {
     "dismiss": "found nothing wrong with what was reported",
     "rules": "changed the rules",
     "role": "gave a reader another role",
+    "votes": "took false votes back",
 }
 
 
@@ -527,6 +528,10 @@ _UNDO: Final[dict[str, Callable[[Moderation], None]]] = {
     "rules": _undo_rules,
     "role": _undo_role,
 }
+
+
+def can_be_undone(act: Moderation) -> bool:
+    return act.undone_at is None and act.kind in _UNDO
 
 
 def undoable(kind: str, way: Callable[[Moderation], None]) -> None:

@@ -179,7 +179,7 @@ def fetch_due(limit: int = 5) -> int:
 
 def _fetch(submission: Submission) -> None:
     try:
-        record = None if search.by_identifier(submission.identifier) else _asked(submission.identifier)
+        record = None if search.by_identifier(submission.identifier) else doors.look_up(submission.identifier)
     except SourceError as error:
         _put_off(submission, str(error))
         return
@@ -192,14 +192,6 @@ def _fetch(submission: Submission) -> None:
         _settle(submission, "declined", _too_old(known.submission_age_days))
         return
     _take(submission, record)
-
-
-def _asked(identifier: str) -> PaperRecord | None:
-    """What its source says of a paper; None where it knows none. Raises SourceError if it cannot be asked."""
-    api = doors.arxiv_api() if identifiers.arxiv_id(identifier) else None
-    if api is None:
-        raise SourceError("This server asks nobody for papers of that kind.")
-    return next((one for one in api.look_up([identifier], tries=2) if isinstance(one, PaperRecord)), None)
 
 
 def _is_old(record: PaperRecord, known: CommunityRules) -> bool:

@@ -49,6 +49,9 @@ class Talk:
 
 def talk(paper: Paper, viewer: Reader | None = None, page: int = 1) -> Talk:
     """A page of threads, oldest first, each with its answers beneath it."""
+    if viewer is None and not paper.comments:
+        # What is left are comments that nobody may read: to a stranger there is no talk.
+        return Talk(paper, [], 1, 1, 0)
     roots = Comment.objects.filter(paper=paper, root=None)
     many = roots.count()
     if not many:

@@ -7,7 +7,9 @@ import re
 import time
 
 # A capability in an address or a header: its name stays, its value goes.
-_SECRET = re.compile(r"(?i)\b(token|key|secret|password|signature|authorization)([=:]\s*|/)[^\s&'\"]{4,}")
+_SECRET = re.compile(
+    r"(?i)\b(token|key|secret|password|signature|authorization|confirm|manage|unsubscribe)([=:]\s*|/)[^\s&'\"]{4,}"
+)
 
 
 class UtcLine(logging.Formatter):

@@ -6,12 +6,15 @@ import os
 import re
 import secrets
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+from broadsheet import scoring
 
 # A search is shorter than the time that a second thread needs to wake; more threads only spin.
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -72,6 +75,29 @@ def _words(name: str, default: str = "") -> list[str]:
     """Words with spaces or commas between; the word `none` alone stands for none at all."""
     found = (os.environ.get(name, "").strip() or default).replace(",", " ").split()
     return [] if found == ["none"] else list(dict.fromkeys(found))
+
+
+def _rank() -> scoring.Weights:
+    """BROADSHEET_RANK, such as "comment=0.25 half_life=3": weights that differ from the published ones."""
+    value = os.environ.get("BROADSHEET_RANK", "")
+    known = [field.name for field in fields(scoring.Weights)]
+    told: dict[str, float] = {}
+    for word in value.replace(",", " ").split():
+        name, sign, number = word.partition("=")
+        try:
+            told[name] = float(number) if sign else -1.0
+        except ValueError:
+            told[name] = -1.0
+        if name not in known:
+            raise ImproperlyConfigured(
+                f"BROADSHEET_RANK names {name!r}, which is no weight. Known: {', '.join(known)}."
+            )
+        least, most = scoring.BOUNDS.get(name, (0.0, 100.0))
+        if not least <= told[name] <= most:
+            raise ImproperlyConfigured(
+                f"BROADSHEET_RANK says {word!r}. Write {name}=NUMBER, from {least:g} to {most:g}."
+            )
+    return scoring.Weights(**told)
 
 
 def _home() -> Path:
@@ -161,7 +187,44 @@ BACKUP_EVERY_HOURS = _number("BROADSHEET_BACKUP_EVERY_HOURS", 0, 0, 8760)
 BACKUP_FOLDER = Path(os.environ.get("BROADSHEET_BACKUP_FOLDER") or HOME / "backups").expanduser()
 BACKUP_KEEP = _number("BROADSHEET_BACKUP_KEEP", 7, 1, 1000)
 
+# How much each thing counts in the order of papers (docs/ranking.md). Change it, then: broadsheet rescore
+RANK = _rank()
+
 PAGE_SIZE = _number("BROADSHEET_PAGE_SIZE", 30, 5, 100)
+
+# Mail: who sends it, where it is handed in, and how fast. docs/mail.md says what each is for.
+SMTP_URL = os.environ.get("BROADSHEET_SMTP_URL", "").strip()
+MAIL_FROM = os.environ.get("BROADSHEET_MAIL_FROM", "").strip()
+MAIL_OPERATOR = os.environ.get("BROADSHEET_MAIL_OPERATOR", "").strip()
+MAIL_BOUNCES = os.environ.get("BROADSHEET_MAIL_BOUNCES", "").strip()
+MAIL_MAILDIR = os.environ.get("BROADSHEET_MAIL_MAILDIR", "").strip()
+MAIL_DKIM_KEY = os.environ.get("BROADSHEET_MAIL_DKIM_KEY", "").strip()
+MAIL_DKIM_SELECTOR = os.environ.get("BROADSHEET_MAIL_DKIM_SELECTOR", "").strip() or "broadsheet"
+MAIL_CONNECTIONS = _number("BROADSHEET_MAIL_CONNECTIONS", 2, 1, 32)
+MAIL_RATE = _number("BROADSHEET_MAIL_RATE", 0, 0, 10_000)
+MAIL_DOMAIN_RATE = _number("BROADSHEET_MAIL_DOMAIN_RATE", 0, 0, 100_000)
+MAIL_DAILY = _number("BROADSHEET_MAIL_DAILY", 0, 0, 100_000_000)
+MAIL_FINAL_WAIT = _number("BROADSHEET_MAIL_FINAL_WAIT", 600, 1, 3600)
+MAIL_PAUSE_AFTER = _number("BROADSHEET_MAIL_PAUSE_AFTER", 20, 1, 10_000)
+MAIL_AMBIGUOUS = os.environ.get("BROADSHEET_MAIL_AMBIGUOUS", "").strip() or "resend"
+if MAIL_AMBIGUOUS not in ("resend", "hold"):
+    raise ImproperlyConfigured(f"BROADSHEET_MAIL_AMBIGUOUS={MAIL_AMBIGUOUS!r} must be resend or hold.")
+# A provider of django-anymail instead of SMTP, with its options as that library names them.
+MAIL_PROVIDER = os.environ.get("BROADSHEET_MAIL_PROVIDER", "").strip().lower()
+ANYMAIL: dict[str, str] = {
+    f"{MAIL_PROVIDER.upper()}_{_name.strip().upper()}": _value.strip()
+    for _name, _, _value in (
+        _pair.partition("=")
+        for _pair in os.environ.get("BROADSHEET_MAIL_PROVIDER_OPTIONS", "").split(",")
+        if _pair.strip()
+    )
+}
+MAIL_WEBHOOK_SECRET = os.environ.get("BROADSHEET_MAIL_WEBHOOK_SECRET", "").strip()
+if MAIL_WEBHOOK_SECRET:
+    ANYMAIL["WEBHOOK_SECRET"] = MAIL_WEBHOOK_SECRET
+# Django's own mail (accounts, passwords) goes through the same queue and the same suppression.
+EMAIL_BACKEND = "broadsheet.mail.backend.QueueBackend"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM or "broadsheet@localhost"
 
 # Which engine finds, which models understand, and how much of a core reading in the background may take.
 INDEX = os.environ.get("BROADSHEET_INDEX", "").strip() or "embedded"
@@ -209,6 +272,15 @@ if _hugging_face := _CLIENTS["huggingface"]:
         ]
     }
 
+# Where a sign-in there leads a browser: pages with such a button let their forms go there too.
+_ELSEWHERE = {
+    "github": "https://github.com",
+    "google": "https://accounts.google.com",
+    "orcid": "https://orcid.org",
+    "huggingface": "https://huggingface.co",
+}
+SIGN_IN_ELSEWHERE = [origin for name, origin in _ELSEWHERE.items() if _CLIENTS[name]]
+
 # Where papers and signals come from by themselves (docs/sources.md): which sources are followed, what part of
 # arXiv, how often each is asked (minutes), how many past days are read again each time, and their addresses.
 SOURCES = _words("BROADSHEET_SOURCES", "arxiv arxiv-rss huggingface")
@@ -220,7 +292,31 @@ LOOPBACK_PAUSE = _seconds("BROADSHEET_LOOPBACK_PAUSE", 60)
 ARXIV_SETS = _words("BROADSHEET_ARXIV_SETS")
 ARXIV_OAI_URL = _web_address("BROADSHEET_ARXIV_OAI_URL", "https://oaipmh.arxiv.org/oai")
 ARXIV_RSS_URL = _web_address("BROADSHEET_ARXIV_RSS_URL", "https://rss.arxiv.org/rss")
+HUGGINGFACE_URL = _web_address("BROADSHEET_HUGGINGFACE_URL", "https://huggingface.co")
+BIORXIV_URL = _web_address("BROADSHEET_BIORXIV_URL", "https://api.biorxiv.org")
+OPENREVIEW_URL = _web_address("BROADSHEET_OPENREVIEW_URL", "https://api2.openreview.net")
+OPENREVIEW_VENUES = _words("BROADSHEET_OPENREVIEW_VENUES")
+FEEDS = _words("BROADSHEET_FEEDS")
+WATCHED_FOLDER = Path(os.environ.get("BROADSHEET_WATCHED_FOLDER") or HOME / "incoming").expanduser()
+GITHUB_URL = _web_address("BROADSHEET_GITHUB_URL", "https://api.github.com")
+GITHUB_TOKEN = os.environ.get("BROADSHEET_GITHUB_TOKEN", "").strip()
+OPENALEX_URL = _web_address("BROADSHEET_OPENALEX_URL", "https://api.openalex.org")
+OPENALEX_KEY = os.environ.get("BROADSHEET_OPENALEX_KEY", "").strip()
+SEMANTICSCHOLAR_URL = _web_address("BROADSHEET_SEMANTICSCHOLAR_URL", "https://api.semanticscholar.org")
+SEMANTICSCHOLAR_KEY = os.environ.get("BROADSHEET_SEMANTICSCHOLAR_KEY", "").strip()
 ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
+
+# The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
+# the first that fits; and how often one address may ask for data in a minute (0: as often as it likes).
+API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
+DIALECTS = (
+    ("/api/query", "broadsheet.api.arxiv.refuse"),
+    ("/oai", "broadsheet.api.oai.refuse"),
+    ("/mcp", "broadsheet.api.mcp.refuse"),
+    ("/api/v1/", "broadsheet.api.v1.refuse"),
+    ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
+    ("/api/", "broadsheet.api.huggingface.refuse"),
+)
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -333,7 +429,7 @@ SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 # Where no mail can be sent no address can be verified: accounts open at once, their addresses count as
 # unverified, and several may then name the same one, so that nobody learns who else has an account.
-MAIL_IS_CONFIGURED = bool(os.environ.get("BROADSHEET_SMTP", "").strip())
+MAIL_IS_CONFIGURED = bool(MAIL_FROM and (SMTP_URL or MAIL_PROVIDER))
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = MAIL_IS_CONFIGURED
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_CONFIGURED else "none"
 ACCOUNT_PREVENT_ENUMERATION: bool | str = True if MAIL_IS_CONFIGURED else "strict"

@@ -5,6 +5,7 @@ from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
 from broadsheet.models.invitation import Invitation
+from broadsheet.models.mail import SETTLED, STATES, Bounce, Message, Outbox, Pace, Suppression
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
@@ -14,6 +15,7 @@ from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
 from broadsheet.models.source import SourceState, Watch
 from broadsheet.models.submission import Claim, Submission
+from broadsheet.models.subscription import RHYTHMS, WHATS, Clipping, Edition, Hit, Matched, Subscription
 from broadsheet.models.talk import (
     REACTIONS,
     REPORT_REASONS,
@@ -32,28 +34,40 @@ __all__ = [
     "MARKS",
     "REACTIONS",
     "REPORT_REASONS",
+    "RHYTHMS",
     "ROLES",
+    "SETTLED",
+    "STATES",
     "VISIBILITIES",
+    "WHATS",
     "Alias",
     "Author",
     "Authorship",
     "Ballot",
     "Ban",
+    "Bounce",
     "Category",
     "Claim",
+    "Clipping",
     "Collection",
     "CollectionItem",
     "Comment",
     "CommentVersion",
     "CommunityRules",
+    "Edition",
     "FeedKey",
     "Follow",
+    "Hit",
     "Invitation",
     "Link",
     "Mark",
+    "Matched",
+    "Message",
     "Moderation",
     "Notice",
     "NoticeWish",
+    "Outbox",
+    "Pace",
     "Paper",
     "PaperCategory",
     "Reaction",
@@ -65,6 +79,8 @@ __all__ = [
     "Signal",
     "SourceState",
     "Submission",
+    "Subscription",
+    "Suppression",
     "Tally",
     "Unchangeable",
     "Upvote",

@@ -8,8 +8,8 @@ from django.db import models
 from django.utils import timezone
 
 # Why a line was written: the reader pressed the button, a curator took votes back or gave them back, the
-# account was deleted, or the vote's weight grew with the age of its account.
-CAUSES = ("reader", "curator", "deletion", "age")
+# account was deleted, the vote's weight grew with the age of its account, or its paper was merged.
+CAUSES = ("reader", "curator", "deletion", "age", "merge")
 
 
 class Unchangeable(Exception):

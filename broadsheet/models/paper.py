@@ -33,6 +33,10 @@ class Paper(Standing):
     the signals of the same kind, summed over sources: they are never our readers' votes. `upvotes` counts
     our readers' votes and `upvote_weight` adds up their weights: the one is shown, the other ranks.
 
+    `outlook` is the chance that people pick the paper, worked out once when it appears, and `outlook_terms`
+    why (`broadsheet.outlook`). `growth` is what its stars and citations grew by more than usual, in points,
+    as seen on `grew_on`.
+
     Set by curators: `moved_to` is a day of the daily list that overrules every source's, `locked_at` closes
     the talk, `merged_into` is the paper that this one turned out to be (it is `hidden` then).
     """
@@ -64,6 +68,10 @@ class Paper(Standing):
     outside_upvotes = models.PositiveIntegerField(default=0)
     outside_comments = models.PositiveIntegerField(default=0)
     stars = models.PositiveIntegerField(null=True, blank=True)
+    outlook = models.FloatField(null=True, blank=True)
+    outlook_terms = models.CharField(max_length=48, blank=True)
+    growth = models.FloatField(null=True, blank=True)
+    grew_on = models.DateField(null=True, blank=True)
     moved_to = models.DateField(null=True, blank=True)
     locked_at = models.DateTimeField(null=True, blank=True)
     merged_into = models.ForeignKey(
@@ -91,6 +99,11 @@ class Paper(Standing):
             ),
             models.Index(fields=["-score", "id"], name="paper_code_score", condition=models.Q(has_code=True)),
             models.Index(fields=["-hotness", "id"], name="paper_models", condition=models.Q(has_models=True)),
+            models.Index(
+                fields=["-listed_on", "id"],
+                name="paper_unforeseen",
+                condition=models.Q(outlook__isnull=True, hotness__isnull=False),
+            ),
             models.Index(
                 fields=["organization", "-id"],
                 name="paper_organization",

@@ -30,7 +30,8 @@ class Reader(AbstractBaseUser, PermissionsMixin):
     """A person with an account. `username` is the public name in addresses and mentions; `name` is shown.
 
     `role`: a reader reads, votes, talks and submits; a curator also moderates; an operator also runs the
-    back office. `show_*`: what of theirs other readers may see listed on their page.
+    back office. `show_*`: what of theirs other readers may see listed on their page. `distrusted_at`:
+    since then this account's votes do not count, as it was found to vote for show.
     """
 
     username = models.CharField(
@@ -51,6 +52,7 @@ class Reader(AbstractBaseUser, PermissionsMixin):
     show_comments = models.BooleanField(default=True)
     show_collections = models.BooleanField(default=True)
     is_active = models.BooleanField(default=True)
+    distrusted_at = models.DateTimeField(null=True, blank=True)
     joined_at = models.DateTimeField(default=timezone.now)
 
     objects = ReaderManager()

@@ -13,11 +13,15 @@ FOLLOWED = ("author", "category", "organization", "reader", "collection")
 
 
 class Upvote(models.Model):
-    """One reader's vote for one paper. `weight` (0 to 1) is how much it counts in rankings."""
+    """One reader's vote for one paper. `weight` (0 to 1) is how much it counts in rankings.
+
+    A vote that is not `counted` was taken back by a curator: its reader still sees it, nothing else does.
+    """
 
     reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="upvotes", db_index=False)
     paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="upvoted_by")
     weight = models.FloatField(default=1.0)
+    counted = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

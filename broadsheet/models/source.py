@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from broadsheet.models.paper import Paper
+
 
 class SourceState(models.Model):
     """One part of one source: a set of arXiv's, a feed's address; empty where a source has no parts.
@@ -44,22 +46,23 @@ class SourceState(models.Model):
 
 
 class Watch(models.Model):
-    """Something that a source is asked about again and again: a repository for its stars, a paper for its
-    citations.
+    """Something that a source is asked about again and again on behalf of a paper: a repository for its
+    stars, the paper itself for its citations. A file of the watched folder is one too, of no paper.
 
-    `key` is what the source calls it (`ada/engine`, a paper's identifier). `etag` is what the source said
-    to send along, so that it can answer "nothing new". `due_at` null: it is gone, and not asked about again.
+    `key` is what the source calls it (`ada/engine`, a paper's identifier, a file's name). `etag` is what the
+    source said to send along, so that it can answer "nothing new". `due_at` null: not to be asked again.
     """
 
     source = models.CharField(max_length=32)
     key = models.CharField(max_length=255)
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, null=True, blank=True, related_name="watches")
     etag = models.CharField(max_length=255, blank=True)
     value = models.FloatField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "key"], name="watch_once")]
+        constraints = [models.UniqueConstraint(fields=["source", "key", "paper"], name="watch_once")]
         indexes = [models.Index(fields=["source", "due_at"], name="watch_due")]
         verbose_name_plural = "watches"
 

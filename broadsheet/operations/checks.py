@@ -15,12 +15,14 @@ from typing import Any, Literal
 
 import django
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Subquery
 
 import broadsheet
-from broadsheet import trending
-from broadsheet.models import Paper, Run
+from broadsheet import catalog, digest, trending
+from broadsheet.models import Message, Outbox, Paper, Run
 from broadsheet.operations import backups, sqlite
 from broadsheet.operations.archive import in_words
 from broadsheet.operations.runs import in_a_line
@@ -52,11 +54,15 @@ def checks() -> list[Check]:
     """
     found = [check for look in (_folder, _disk, _database) for check in _seen(look)]
     reachable = found[-1].state == "ok"
-    tables = _seen(_tables) if reachable else []
+    tables = _seen(of_tables) if reachable else []
     found += tables
     if tables and tables[-1].state == "ok":
+        more = (_integrity, _papers, of_worker, of_steps, of_mail, _backup)
+        found += [check for look in more for check in _seen(look)]
         found += [
-            check for look in (_integrity, _papers, of_worker, of_steps, _backup) for check in _seen(look)
+            check
+            for look in (_integrity, _papers, of_worker, of_steps, of_sources, _backup)
+            for check in _seen(look)
         ]
     for look in (_secret_key, _debug, _address, _time, _versions):
         found += _seen(look)
@@ -143,7 +149,7 @@ def _database() -> list[Check]:
     return [Check("database", "ok", says)]
 
 
-def _tables() -> list[Check]:
+def of_tables() -> list[Check]:
     executor = MigrationExecutor(connection)
     applied = executor.loader.applied_migrations
     if newer := backups.newer_migrations(set(applied)):
@@ -242,6 +248,49 @@ def of_steps() -> list[Check]:
         else:
             found.append(Check(run.step, "ok", f"{_ago(run.finished_at)}: {run.summary or 'done'}"))
     return found
+
+
+def of_mail() -> list[Check]:
+    found = digest.status()
+    if not found.set_up:
+        if not (settings.SMTP_URL or settings.MAIL_FROM or settings.MAIL_PROVIDER):
+            return [Check("mail", "ok", "not set up; docs/mail.md says how")]
+        return [Check("mail", "fail", found.problem, "Correct the setting and restart.")]
+    last = f"last one out {_ago(found.last_out)}" if found.last_out else "none has gone out yet"
+    says = f"{found.subscriptions:,} subscriptions, {found.waiting:,} messages waiting, {last}"
+    if found.paused_for:
+        do = "See to the reason, then: broadsheet digest resume"
+        return [Check("mail", "fail", f"Sending is paused: {found.paused_for}", do)]
+    if found.stuck:
+        since = f"{says}; the oldest was due {_ago(found.oldest)}"
+        return [Check("mail", "warn", since, "See the worker's log.")]
+    if found.uncertain:
+        do = "The mail server gave no answer to them; its own log knows. See docs/mail.md."
+        return [Check("mail", "warn", f"{says}; {found.uncertain:,} uncertain", do)]
+    return [Check("mail", "ok", says)]
+
+
+def of_sources() -> list[Check]:
+    """How fresh each source is that the settings name."""
+    try:
+        fresh = catalog.freshness()
+    except ImproperlyConfigured as error:
+        return [Check("sources", "fail", str(error), "Mend the setting; docs/sources.md names the sources.")]
+    if not fresh:
+        return [Check("sources", "ok", "none is followed (BROADSHEET_SOURCES)")]
+    return [_of_source(one) for one in fresh]
+
+
+def _of_source(one: catalog.Freshness) -> Check:
+    name = f"{one.source} {one.part}"[:40].strip()
+    if one.problem:
+        since = f"last success {_ago(one.succeeded_at)}" if one.succeeded_at else "it has never succeeded"
+        again = f"Tried again at {_moment(one.due_at)} UTC." if one.due_at else ""
+        return Check(name, "warn", f"{one.problem} ({since})", again or "Run: broadsheet fetch " + one.source)
+    if not one.succeeded_at:
+        return Check(name, "ok", "under way" if one.under_way else "not asked yet; the worker does it")
+    says = f"{_ago(one.succeeded_at)}: {one.read:,} read, {one.new:,} new, {one.changed:,} changed"
+    return Check(name, "ok", says)
 
 
 def _backup() -> list[Check]:
@@ -354,13 +403,43 @@ def health() -> Health:
     try:
         newest = trending.newest_day()
         runs = list(Run.objects.all())
+        fresh = catalog.freshness()
     except DatabaseError:
         return Health(False, facts | {"status": "error", "reasons": ["The database cannot be read."]})
     facts["newest_listing"] = newest.isoformat() if newest else None
     facts["runs"] = {run.step: _fact(run) for run in sorted(runs, key=lambda run: run.step)}
+    facts["sources"] = [_source_fact(one) for one in fresh]
     facts["stale"] = [run.step for run in runs if run.step == "worker" and is_stale(run)]
     facts["failed"] = sorted(run.step for run in runs if run.problem)
+    facts["mail"] = _mail_fact()
     return Health(True, facts)
+
+
+def _mail_fact() -> dict[str, Any] | None:
+    """When mail last went out, whether it is paused, and since when the oldest message waits: one query."""
+    if not settings.MAIL_IS_CONFIGURED:
+        return None
+    oldest = Message.objects.waiting().order_by("due_at").values("due_at")[:1]
+    row = Outbox.objects.order_by("pk").values_list("accepted_at", "paused_for", Subquery(oldest)).first()
+    out, paused, waits = row or (None, "", None)
+    return {
+        "last_out": out.isoformat(timespec="seconds") if out else None,
+        "paused": bool(paused),
+        "waiting_since": waits.isoformat(timespec="seconds") if waits else None,
+    }
+
+
+def _source_fact(one: catalog.Freshness) -> dict[str, Any]:
+    """What everybody may know of a source."""
+    return {
+        "source": one.source,
+        "part": one.part,
+        "succeeded": one.succeeded_at.isoformat(timespec="seconds") if one.succeeded_at else None,
+        "next": one.due_at.isoformat(timespec="seconds") if one.due_at else None,
+        "new": one.new,
+        "changed": one.changed,
+        "problem": one.problem,
+    }
 
 
 def _fact(run: Run) -> dict[str, str | None]:

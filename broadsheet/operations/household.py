@@ -21,6 +21,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, connections
 
+from broadsheet import community
 from broadsheet.models import Paper
 from broadsheet.operations import locks, opening, server
 from broadsheet.operations.refusal import Refusal
@@ -72,13 +73,14 @@ def keep_up(say: Say) -> None:
         if stop.sleep(0):
             return
         papers = Paper.objects.count()
+        invitation = community.first_link()
         connections.close_all()
         web, worker = Child("serve"), Child("worker")
         try:
             web.start()
             if _answers(web, address, stop):
                 worker.start()
-                _welcome(say, address, papers)
+                _welcome(say, address, papers, invitation)
                 _watch(web, worker, stop)
         finally:
             _stop_all([web, worker])
@@ -124,10 +126,18 @@ def _reachable(address: str) -> bool:
         asked.close()
 
 
-def _welcome(say: Say, address: str, papers: int) -> None:
+def link_to(invitation: community.Invitation, address: str = "") -> str:
+    """The whole address of a one-time link."""
+    return f"{server.url(address or settings.BIND)}/account/token/{community.token_of(invitation)}"
+
+
+def _welcome(say: Say, address: str, papers: int, invitation: community.Invitation | None) -> None:
     say(f"Broadsheet is at   {server.url(address)}/papers")
     place = "PostgreSQL" if connection.vendor == "postgresql" else str(settings.HOME)
     say(f"Its data are in    {place} ({papers:,} papers)")
+    if invitation:
+        say(f"Become its operator  {link_to(invitation, address)}")
+        say(f"                   (works once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC)")
     say(f"Bring in more      {_command()} import FILE...")
     say("Stop it            with Ctrl-C")
 

@@ -12,19 +12,24 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 import broadsheet
-from broadsheet import catalog
+from broadsheet import catalog, doors
 from broadsheet.operations import backups, locks
 from broadsheet.operations.refusal import Refusal
 
 Say = Callable[[str], None]
 
-# What django_htmx brings and no page of ours loads; compressing it would take most of the first start.
-_UNUSED = ["django_htmx/ext/*", "django_htmx/ht*-4*", "django_htmx/htmx-2.js"]
+# What libraries bring and no page of ours loads; compressing it would take most of the first start.
+_UNUSED = [
+    *("django_htmx/ext/*", "django_htmx/ht*-4*", "django_htmx/htmx-2.js"),
+    *("admin/*/vendor/select2/*", "admin/js/vendor/*/*ry.js", "admin/js/vendor/xregexp/xregexp.js"),
+    *("admin/img/gis/*", "admin/*.txt", "admin/*.md"),
+]
 
 # Any number that no other program on the same PostgreSQL database uses as a lock.
 _MIGRATING = 7_231_903
@@ -35,11 +40,20 @@ def open_up(say: Say) -> None:
 
     Raises Refusal with a sentence when it cannot be made true.
     """
+    _mind_the_sources()
     with in_plain_words(), locks.in_turn():
         migrate(say)
         collect_static(say)
         if brought := catalog.take_in_builtin():
             say(f"The built-in front page is in: {brought} papers")
+
+
+def _mind_the_sources() -> None:
+    """A source that is misspelt is better refused now than missed later."""
+    try:
+        doors.followed()
+    except ImproperlyConfigured as error:
+        raise Refusal(str(error)) from error
 
 
 @contextmanager

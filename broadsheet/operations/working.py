@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,20 +37,20 @@ class _Turn:
 
 
 def work(
-    steps: Mapping[str, Step], stop: Stop, pause: float = PAUSE, aside: Mapping[str, Step] | None = None
+    steps: Mapping[str, Step], stop: Stop, pause: float = PAUSE, aside: Sequence[Mapping[str, Step]] = ()
 ) -> None:
     """Works until asked to stop, which the step under way finishes first. Sleeps `pause` seconds when nothing
     was due.
 
-    The steps `aside` wait for other servers: they have a loop of their own in a thread, so that nothing waits
-    for them. At the end they are given a moment and then left where they are; what they had not written down
-    is done again by the next worker.
+    The steps `aside` wait for other servers: each group has a loop of its own in a thread, so that nothing
+    waits for them. At the end they are given a moment and then left where they are; what they had not written
+    down is done again by the next worker.
     """
     turns = [_Turn(name, step) for name, step in steps.items()]
     ended = threading.Event()
     beside = [threading.Thread(target=_beat, args=(datetime.now(UTC), ended), name="heartbeat", daemon=True)]
-    if aside:
-        waiting = [_Turn(name, step) for name, step in aside.items()]
+    for group in aside:
+        waiting = [_Turn(name, step) for name, step in group.items()]
         beside.append(
             threading.Thread(target=_aside, args=(waiting, ended, pause), name="aside", daemon=True)
         )

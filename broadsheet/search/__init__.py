@@ -11,8 +11,9 @@ from broadsheet.search.filters import Narrowing
 from broadsheet.search.found import SORTS, Found, Reason, Sort, Suggestion
 from broadsheet.search.indexing import index_due, rebuild
 from broadsheet.search.lookup import author_named, by_identifier, by_title, papers_by
+from broadsheet.search.matching import Matcher, rows_of
 from broadsheet.search.nearby import MOST_PAPERS, like, related
-from broadsheet.search.query import LONGEST_QUERY, BadQuery
+from broadsheet.search.query import LONGEST_QUERY, BadQuery, check
 from broadsheet.search.ranking import RECIPE, Recipe
 from broadsheet.search.saved import MOST_SAVED, as_text, forget, is_saved, rename, save, saved_by
 from broadsheet.search.upkeep import IndexStatus, status, verify
@@ -26,6 +27,7 @@ __all__ = [
     "BadQuery",
     "Found",
     "IndexStatus",
+    "Matcher",
     "Narrowing",
     "Reason",
     "Recipe",
@@ -35,6 +37,7 @@ __all__ = [
     "author_named",
     "by_identifier",
     "by_title",
+    "check",
     "embed_due",
     "forget",
     "index_due",
@@ -44,6 +47,7 @@ __all__ = [
     "rebuild",
     "related",
     "rename",
+    "rows_of",
     "save",
     "saved_by",
     "search",

@@ -157,6 +157,15 @@ def parse(text: str) -> Query:
     return Query(read, tuple(kept), None, named, tuple(notes))
 
 
+def check(text: str) -> None:
+    """Raises BadQuery when a query cannot be meant, or asks for nothing that a new paper could answer."""
+    query = parse(text)
+    if query.whole is not None:
+        raise BadQuery("That names one paper. Type words, an author or a category to be told of new ones.")
+    if not query.parts:
+        raise BadQuery("Type what to search for.")
+
+
 def _tidy(text: str) -> tuple[str, bool]:
     """Legal Unicode on one line, at most LONGEST_QUERY characters, and whether more was there."""
     start = text[: LONGEST_QUERY * 4]

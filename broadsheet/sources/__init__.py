@@ -150,6 +150,39 @@ class Page:
     at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Something whose count is asked for again and again. `etag`: what the server gave the last time."""
+
+    key: str
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found: `value` ≥ 0, None where nothing has changed or nothing is known; `gone`: not to be
+    asked about again."""
+
+    key: str
+    value: float | None = None
+    etag: str = ""
+    gone: bool = False
+
+
+class Watcher(Protocol):
+    """The door for what counts: stars of repositories, citations of papers.
+
+    `look` asks about at most `most` things and answers for those it could ask about, in any order. Raises
+    `SourceError` when it could ask about none.
+    """
+
+    name: str
+    kind: SignalKind
+    most: int
+
+    def look(self, watched: Sequence[Watched]) -> list[Seen]: ...
+
+
 class LiveSource(Protocol):
     """The door for everything that is asked over the network, a page at a time.
 

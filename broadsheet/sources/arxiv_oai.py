@@ -106,10 +106,10 @@ class ArxivOai:
 
     def _begin(self, wish: Wish) -> _Place:
         """The first days to ask for. Where no day is given, the last few before arXiv's own today."""
-        since = wish.since or self._today() - timedelta(days=self.first_days)
-        since = max(since, FIRST_DAY)
+        today = moments.today() if wish.since else self._today()
+        since = max(wish.since or today - timedelta(days=self.first_days), FIRST_DAY)
         until = wish.until.isoformat() if wish.until else ""
-        days = ((wish.until or moments.today()) - since).days
+        days = ((wish.until or today) - since).days
         step = 1 if days <= MOST_DAYS else 7
         return self._from(since, _Place(since.isoformat(), since.isoformat(), step, until))
 

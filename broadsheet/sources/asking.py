@@ -10,28 +10,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import random
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
-
-import httpcore2
-import httpx2
 
 from broadsheet.sources import SourceError, Unavailable
 from broadsheet.sources.turns import Turns
 
-# Bytes: on the wire, and after unpacking.
-LARGEST = 32 * 2**20
-LARGEST_UNPACKED = 96 * 2**20
-# Seconds: to connect, between two pieces of an answer, and for an answer altogether.
-CONNECT, SILENCE, WHOLE = 10.0, 60.0, 180.0
+# Bytes of an answer, unpacked.
+LARGEST = 96 * 2**20
 TRIES = 5
 MOST_REDIRECTS = 5
 LONGEST_WAIT = 86_400.0
@@ -56,7 +47,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise BadAnswer(f"{_host_of(self.url)} answered something that is not JSON.") from error
+            raise BadAnswer(f"{host_of(self.url)} answered something that is not JSON.") from error
 
 
 class BadAnswer(Unavailable):
@@ -68,7 +59,7 @@ class Refused(SourceError):
 
 
 class NotThere(Refused):
-    """The server says that there is no such thing (404, 410)."""
+    """The server says that there is no such thing (404, 410, 451)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +96,7 @@ class Asker:
         pause: float = 1.0,
         patience: float = 300.0,
         tries: int = TRIES,
-        largest: int = LARGEST_UNPACKED,
+        largest: int = LARGEST,
     ) -> T:
         """What `read` makes of the answer; it raises BadAnswer for one that is broken, which is asked again.
 
@@ -136,77 +127,34 @@ class Asker:
         first, kept = host_and_port(address), dict(headers)
         if not first:
             raise Refused(f"{address[:200]!r} is not an address that can be asked.")
-        with httpx2.Client(
-            transport=_Guarded(_own(address)), headers={"User-Agent": self.agent, "Connection": "close"}
-        ) as client:
-            for _ in range(MOST_REDIRECTS + 1):
-                host = host_and_port(address)
-                with self.turns.turn(host, self.pace.pause(host, pause), last - time.monotonic()) as turn:
-                    answer = self._exchange(client, address, kept, send, last, largest)
-                    wait = _asked_to_wait(answer)
-                    turn.rest(wait)
-                if answer.status not in (301, 302, 303, 307, 308):
-                    return _judged(answer, wait)
-                address = _redirected(answer)
-                if host_and_port(address) != first:
-                    # A key is for the one it was made for.
-                    kept = {name: value for name, value in kept.items() if name.lower() == "accept"}
-        raise Refused(f"{_host_of(address)} redirects in a circle.")
+        # Loading what speaks HTTP takes a moment, and most processes ask nobody.
+        from broadsheet.sources.wire import Wire
 
-    def _exchange(
-        self,
-        client: httpx2.Client,
-        address: str,
-        headers: Mapping[str, str],
-        send: Any,
-        last: float,
-        largest: int,
-    ) -> Answer:
-        host = _host_of(address)
-        end = min(last, time.monotonic() + WHOLE)
-        limits = httpx2.Timeout(CONNECT, read=max(0.1, min(SILENCE, end - time.monotonic())))
-        method = "GET" if send is None else "POST"
-        try:
-            with client.stream(method, address, headers=headers, json=send, timeout=limits) as response:
-                body = _whole(response, end, largest, host)
-        except _NotPublic as error:
-            raise Refused(str(error)) from error
-        except (httpx2.TimeoutException, TimeoutError) as error:
-            raise Unavailable(f"{host} did not answer in time.") from error
-        except httpx2.DecodingError as error:
-            raise BadAnswer(f"{host} sent something that cannot be unpacked.") from error
-        except (httpx2.RemoteProtocolError, httpx2.ReadError) as error:
-            raise BadAnswer(f"{host} broke off in the middle of its answer.") from error
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ValueError) as error:
-            raise Refused(f"{address[:200]!r} is not an address that can be asked.") from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise Unavailable(f"{host} cannot be reached.") from error
-        found = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(address, response.status_code, found, body)
-
-
-def _whole(response: httpx2.Response, end: float, largest: int, host: str) -> bytes:
-    """The body, unpacked a piece of at most a megabyte at a time and given up when there is too much."""
-    parts, size = [], 0
-    for piece in response.iter_bytes():
-        size += len(piece)
-        if size > largest or response.num_bytes_downloaded > LARGEST:
-            raise BadAnswer(f"{host} sent more than {largest // 2**20} MB, which was given up.")
-        if time.monotonic() > end:
-            raise Unavailable(f"{host} did not finish its answer in time.")
-        parts.append(piece)
-    return b"".join(parts)
+        wire = Wire(address, self.agent)
+        for _ in range(MOST_REDIRECTS + 1):
+            host = host_and_port(address)
+            with self.turns.turn(host, self.pace.pause(host, pause), last - time.monotonic()) as turn:
+                answer = wire.exchange(address, kept, send, last, largest)
+                wait = _asked_to_wait(answer)
+                turn.rest(wait)
+            if answer.status not in (301, 302, 303, 307, 308):
+                return _judged(answer, wait)
+            address = _redirected(answer)
+            if host_and_port(address) != first:
+                # A key is for the one it was made for.
+                kept = {name: value for name, value in kept.items() if name.lower() == "accept"}
+        raise Refused(f"{host_of(address)} redirects in a circle.")
 
 
 def _judged(answer: Answer, wait: float) -> Answer:
     """The answer if it is one. Raises the error that its status stands for."""
-    host, status = _host_of(answer.url), answer.status
+    host, status = host_of(answer.url), answer.status
     if 200 <= status < 300 or status == 304:
         return answer
     if status in _PASSING or wait:
         says = "has had enough for now" if status in (403, 429) else f"cannot answer now (status {status})"
         raise Unavailable(f"{host} {says}.", wait)
-    if status in (404, 410):
+    if status in (404, 410, 451):
         raise NotThere(f"{host} has nothing there (status {status}).")
     advice = "check the key" if status in (401, 403) else "check the address in the settings"
     raise Refused(f"{host} refused (status {status}): {advice}.")
@@ -236,7 +184,7 @@ def _timestamp(said: str) -> float:
 
 
 def _redirected(answer: Answer) -> str:
-    host, target = _host_of(answer.url), answer.headers.get("location", "")
+    host, target = host_of(answer.url), answer.headers.get("location", "")
     try:
         address = urljoin(answer.url, target)
         parts = urlsplit(address)
@@ -281,88 +229,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _host_of(address: str) -> str:
+def host_of(address: str) -> str:
     """The host alone, for sentences: the rest of an address may hold a key."""
     try:
         return urlsplit(address).hostname or "The server"
     except ValueError:
         return "The server"
-
-
-def _own(address: str) -> tuple[str, int] | None:
-    """Host and port on this machine that may be connected to: only what the settings themselves name."""
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        return None
-    return (host, port) if is_loopback(host) else None
-
-
-# An IPv4 address inside an IPv6 one (RFC 6052).
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-class _NotPublic(Exception):
-    """A name leads into a private network."""
-
-
-@lru_cache(maxsize=1)
-def _certificates() -> ssl.SSLContext:
-    """Reading all of them takes a while, so they are read once."""
-    return httpx2.create_ssl_context()
-
-
-class _Guarded(httpx2.HTTPTransport):
-    """A transport that looks at the address it really connects to, which no trick with names gets past."""
-
-    def __init__(self, own: tuple[str, int] | None) -> None:
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=_certificates(),
-            max_connections=1,
-            max_keepalive_connections=0,
-            network_backend=_PublicBackend(own),
-        )
-
-
-class _PublicBackend(httpcore2.SyncBackend):
-    def __init__(self, own: tuple[str, int] | None) -> None:
-        self._own_place = own
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.NetworkStream:
-        mine = (host, port) == self._own_place
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(f"{host} is not known") from error
-        numbers = list(dict.fromkeys(str(place[4][0]) for place in found))
-        for number in numbers:
-            address = ipaddress.ip_address(number.partition("%")[0])
-            if not (address.is_loopback if mine else _is_public(address)):
-                raise _NotPublic(f"{host} leads to an address that is not public, which is not asked.")
-        for number in numbers[:-1]:
-            try:
-                return super().connect_tcp(number, port, timeout, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                continue
-        return super().connect_tcp(numbers[-1], port, timeout, local_address, socket_options)
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner and not _is_public(inner):
-            return False
-    return address.is_global and not address.is_multicast
 
 
 def now() -> datetime:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 from broadsheet import identifiers
-from broadsheet.sources import PaperRecord, Reject, links, moments, signals, words
+from broadsheet.sources import Page, PaperRecord, Reject, SourceError, Wish, links, moments, signals, words
+from broadsheet.sources.asking import Answer, Asker, BadAnswer, now
 from broadsheet.sources.pieces import Stream, objects, papers
 
 
@@ -28,6 +31,56 @@ class HuggingFaceSource:
 
     def _record(self, row: dict[str, Any]) -> PaperRecord:
         return record(row, self.seen_at)
+
+
+# Papers in an answer, and answers for one day: a list has some dozens.
+_SIZE = 100
+_MOST_ANSWERS = 20
+# People go on voting for a week.
+VOTING_DAYS = 7
+
+
+class HuggingFaceDays:
+    """The lists of the last days as a `LiveSource`, asked for again while people still vote."""
+
+    name = "huggingface"
+
+    def __init__(self, asker: Asker, url: str) -> None:
+        self.asker = asker
+        self.url = url
+
+    def page(self, wish: Wish, cursor: str = "") -> Page:
+        today = moments.today()
+        last = min(wish.until or today, today)
+        day, number = _place(cursor) or (_first(wish, today), 0)
+        params = {"date": day.isoformat(), "limit": str(_SIZE), "p": str(number)}
+        items = self.asker.ask(f"{self.url}/api/daily_papers", params, read=listed, largest=16 * 2**20)
+        if len(items) >= _SIZE and number + 1 < _MOST_ANSWERS:
+            return Page(items, f"{day} {number + 1}", at=str(day))
+        following = day + timedelta(days=1)
+        return Page(items, f"{following} 0" if following <= last else "", day, at=str(day))
+
+
+def _first(wish: Wish, today: date) -> date:
+    """Where nobody asks for certain days, those in which people still vote."""
+    voting = today - timedelta(days=VOTING_DAYS)
+    return wish.since if wish.until and wish.since else min(wish.since or voting, voting)
+
+
+def _place(cursor: str) -> tuple[date, int] | None:
+    day, _, number = cursor.partition(" ")
+    try:
+        return (date.fromisoformat(day), int(number)) if cursor else None
+    except ValueError as error:
+        raise SourceError("Where the reading of Hugging Face was is not known any more.") from error
+
+
+def listed(answer: Answer) -> list[PaperRecord | Reject]:
+    """The papers of a day's list. Raises BadAnswer when it is not a list."""
+    if not answer.body.lstrip().startswith(b"["):
+        raise BadAnswer("Hugging Face answered something that is not a list of papers.")
+    found = HuggingFaceSource(BytesIO(answer.body), now()).fetch()
+    return [replace(one, current=True) if isinstance(one, PaperRecord) else one for one in found]
 
 
 def record(item: dict[str, Any], seen_at: datetime) -> PaperRecord:

@@ -15,6 +15,8 @@ LONGEST_ABSTRACT = 100_000
 LONGEST_REMARK = 5_000
 LONGEST_NAME = 300
 MOST_AUTHORS = 10_000
+# Letters in a line of names: room for as many authors as may be.
+LONGEST_NAMES = 400_000
 MOST_CATEGORIES = 50
 
 
@@ -126,7 +128,7 @@ _SUFFIXES = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "phd", "ph.d
 
 def split_names(value: str) -> list[str]:
     """A line of names (`A. Author, B. Author (Somewhere) and C. Author`) as a list, affiliations dropped."""
-    value = _without_brackets(line(value, LONGEST_ABSTRACT))
+    value = _without_brackets(line(value, LONGEST_NAMES))
     if ";" in value:
         return [turned(part) for part in value.split(";")]
     return [part.strip() for part in re.split(r",\s|\sand\s|,and\s", value) if part.strip(" ,")]

@@ -69,6 +69,26 @@
     box.after(button);
   });
 
+  // A refusal comes as one line of text; it is shown above the content and read out.
+  document.addEventListener("htmx:responseError", (event) => {
+    const answer = event.detail.xhr;
+    const plain = (answer.getResponseHeader("Content-Type") || "").startsWith("text/plain");
+    const line = first(".wrong.up") || document.createElement("p");
+    line.className = "wrong up";
+    line.setAttribute("role", "alert");
+    line.textContent = plain ? answer.responseText : "That did not work. Please reload the page and try again.";
+    first("main").prepend(line);
+  });
+  document.addEventListener("htmx:sendError", () => {
+    const line = first(".wrong.up") || document.createElement("p");
+    line.className = "wrong up";
+    line.setAttribute("role", "alert");
+    line.textContent = "The server cannot be reached. Nothing was changed; please try again.";
+    first("main").prepend(line);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) first(".wrong.up")?.remove();
+  });
   tellTimes(document);
   offerCopies(document);
   // After "Show more", j goes to the first of the new papers.

@@ -16,6 +16,7 @@ from broadsheet.text.limits import (
     TITLE_LIMIT,
 )
 from broadsheet.text.lines import plain_block, plain_line
+from broadsheet.text.mentions import link_mentions
 from broadsheet.text.prose import abstract_html, latex_escaped, shorten, text_latex, text_plain, title_html
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "abstract_html",
     "comment_html",
     "latex_escaped",
+    "link_mentions",
     "plain_block",
     "plain_line",
     "shorten",

@@ -6,6 +6,7 @@ a few more for the totals and the neighbours. docs/ranking.md publishes the orde
 
 from broadsheet.scoring import announcement_day
 from broadsheet.trending.days import listing_day, listing_zone, today
+from broadsheet.trending.foreseeing import foresee_due, forget_outlooks, terms_of
 from broadsheet.trending.listings import (
     RESERVED_EVERY,
     Entry,
@@ -19,9 +20,10 @@ from broadsheet.trending.listings import (
     newest_day,
     newest_month,
 )
+from broadsheet.trending.past import as_of
 from broadsheet.trending.reasons import Reason, reasons
 from broadsheet.trending.signals import Series, growth
-from broadsheet.trending.standing import rescore, restand, stand
+from broadsheet.trending.standing import custom, rescore, restand, stand, weights
 from broadsheet.trending.windows import (
     ALL_TIME,
     TRENDING,
@@ -51,9 +53,13 @@ __all__ = [
     "UnknownCategory",
     "Window",
     "announcement_day",
+    "as_of",
     "calendar",
+    "custom",
     "day_window",
     "fields",
+    "foresee_due",
+    "forget_outlooks",
     "growth",
     "listing",
     "listing_day",
@@ -66,6 +72,8 @@ __all__ = [
     "rescore",
     "restand",
     "stand",
+    "terms_of",
     "today",
     "week_window",
+    "weights",
 ]

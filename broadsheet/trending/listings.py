@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, F, Func, Max, QuerySet, Subquery, Value
+from django.db.models import Count, ExpressionWrapper, F, FloatField, Func, Max, QuerySet, Subquery, Value
 
 from broadsheet import scoring
 from broadsheet.models import Category, Paper, PaperCategory
@@ -23,6 +23,9 @@ RESERVED_EVERY = 10
 RESERVED_MOST = 30
 # Trending keeps its reserved places for papers listed within this many days.
 RESERVED_DAYS = 14
+# With points turned down, a lot is worth so much, and trending goes back so many days.
+CHANCE = 4.0
+SOCIAL_DAYS = 60
 # Beyond this place a listing without an end is not paged through: search or a month finds more.
 DEEPEST_PLACE = 30_000
 
@@ -83,14 +86,22 @@ class FieldCount:
 
 
 def listing(
-    window: Window, filters: Filters = NO_FILTERS, page: int = 1, per_page: int | None = None
+    window: Window,
+    filters: Filters = NO_FILTERS,
+    page: int = 1,
+    per_page: int | None = None,
+    social: float = 1.0,
 ) -> Listing:
-    """One page of a listing in its published order.
+    """One page of a listing in its published order, or with what people said turned down.
+
+    `social` (0 to 1): how much points count. The less they do, the more do the date and a lot that turns
+    every day; at 0 nothing else does. All time is a record and stays as it is; trending then goes back
+    sixty days.
 
     Raises PageOutOfRange when there is no such page and UnknownCategory when no paper is in the category.
     """
     size = per_page or settings.PAGE_SIZE
-    rows = _Rows(window, filters)
+    rows = _Rows(window, filters, 1.0 if window.period == "all" else social)
     around = rows.around()
     pages = max(1, -(-min(around.total, DEEPEST_PLACE) // size))
     if not 1 <= page <= pages:
@@ -120,7 +131,8 @@ class _Around:
 class _Rows:
     """The rows of a window under filters, on `Paper` or, within a category, on `PaperCategory`."""
 
-    def __init__(self, window: Window, filters: Filters) -> None:
+    def __init__(self, window: Window, filters: Filters, social: float = 1.0) -> None:
+        self.social = min(max(social, 0.0), 1.0)
         self.window = window
         self.filters = filters
         self.key = "pk"
@@ -132,12 +144,14 @@ class _Rows:
             self.all = self.all.filter(**{FLAGS[item]: True})
         self.rows = _in_window(self.all, window)
         self.order = "hotness" if window.period == "trending" else "score"
+        if self.social < 1 and window.period == "trending" and (newest := newest_day()):
+            self.rows = self.rows.filter(listed_on__gte=newest - timedelta(days=SOCIAL_DAYS))
 
     def around(self) -> _Around:
         """One query of four numbers, each read off an index."""
         if self.window.first is None or self.window.last is None:
-            total, newest = self._everything()
-            return _Around(total, RESERVED_EVERY * RESERVED_MOST, newest=newest)
+            total, voted, newest = self._everything()
+            return _Around(total, voted, newest=newest)
         column = "month" if self.window.period == "month" else "listed_on"
         first, last = self.window.first, self.window.last
         start = first.year * 100 + first.month if column == "month" else first
@@ -154,14 +168,17 @@ class _Rows:
         total, voted, before, after = found[0]
         return _Around(total, voted, self._window_of(before), self._window_of(after))
 
-    def _everything(self) -> tuple[int, date | None]:
-        """Size and newest day of a listing without an end; a large one is counted once a minute."""
-        key = f"everything:{connection.alias}:{self.window.key}:{self.filters.query}"
-        known: tuple[int, date | None] | None = cache.get(key)
+    def _everything(self) -> tuple[int, int, date | None]:
+        """Size, voted papers and newest day, without an end; counted once a minute where there are many."""
+        turned = self.social < 1
+        key = f"everything:{connection.alias}:{self.window.key}:{self.filters.query}:{turned:d}"
+        known: tuple[int, int, date | None] | None = cache.get(key)
         if known is None:
             newest = _nearest(self.all.filter(listed_on__lte=today()), "-listed_on")
-            found = Paper.objects.order_by("pk").values_list(_count(self.rows), newest)[:1]
-            known = found[0] if found else (0, None)
+            found = Paper.objects.order_by("pk").values_list(
+                _count(self.rows), _count(self.all.filter(voted=True)), newest
+            )[:1]
+            known = found[0] if found else (0, 0, None)
             if known[0] > 5000:
                 cache.set(key, known, 60)
         return known
@@ -176,7 +193,8 @@ class _Rows:
     def placed(self, start: int, end: int, around: _Around) -> list[tuple[int, bool]]:
         """The keys at places start+1 … end, each with whether its place is reserved."""
         reserved = self._reserved(around)
-        ranked = self.rows.order_by(f"-{self.order}", self.key).values_list(self.key, flat=True)
+        order = self._turned_down() if self.social < 1 else F(self.order)
+        ranked = self.rows.order_by(order.desc(), self.key).values_list(self.key, flat=True)
         if reserved:
             ranked = ranked.exclude(**{f"{self.key}__in": reserved})
         last = min(end, around.total)
@@ -192,21 +210,49 @@ class _Rows:
                 placed.append((pk, is_kept))
         return placed
 
+    def _turned_down(self) -> ExpressionWrapper[Any]:
+        """Points as far as they are wanted, age, and a lot worth up to `CHANCE` points for the rest."""
+        kept, left = self.social, 1 - self.social
+        drawn = (F(self.key) % _WHEEL * _SCATTER + _turn(today())) % _WHEEL
+        chance = ExpressionWrapper(drawn * Value(-left * CHANCE / _WHEEL), output_field=FloatField())
+        age = 1.0 if self.window.period == "trending" else left
+        return ExpressionWrapper(
+            F("score") * Value(kept) + (F("hotness") - F("score")) * Value(age) + chance,
+            output_field=FloatField(),
+        )
+
     def _reserved(self, around: _Around) -> list[int]:
         """Papers nobody has voted on, drawn by a lot that turns each day; one for every nine voted ones."""
         most = min(RESERVED_MOST, around.voted // (RESERVED_EVERY - 1))
-        if self.window.period == "all" or around.total < RESERVED_EVERY or not most:
+        if self.social < 1 or self.window.period == "all" or around.total < RESERVED_EVERY or not most:
             return []
         first, last = self.window.first, self.window.last
         if first is None or last is None:
             last = around.newest or today()
             first = last - timedelta(days=RESERVED_DAYS)
         unvoted = self.all.filter(listed_on__range=(first, last), voted=False)
-        # A multiplicative hash modulo the Mersenne prime 2**31 - 1 scatters the papers around a wheel; each
-        # day turns it by 0.56 of a round.
-        turn = scoring.announcement_days(today()) * 1_203_248_318 % 2_147_483_647
-        lot = (F(self.key) % 2_147_483_647 * 1_103_515_245 + turn) % 2_147_483_647
-        return list(unvoted.order_by(lot, self.key).values_list(self.key, flat=True)[:most])
+        drawn = (F(self.key) % _WHEEL * _SCATTER + _turn(today())) % _WHEEL
+        return list(unvoted.order_by(drawn, self.key).values_list(self.key, flat=True)[:most])
+
+
+# A multiplicative hash modulo the Mersenne prime 2**31 - 1 scatters the papers around a wheel; each day turns
+# it by 0.56 of a round.
+_WHEEL, _SCATTER = 2_147_483_647, 1_103_515_245
+
+
+def _turn(day: date) -> int:
+    return scoring.announcement_days(day) * 1_203_248_318 % _WHEEL
+
+
+def lot(paper: int, day: date) -> int:
+    """A paper's lot on a day; the smallest are drawn."""
+    return (paper % _WHEEL * _SCATTER + _turn(day)) % _WHEEL
+
+
+def rows_of(window: Window, filters: Filters) -> tuple[str, QuerySet[Any]]:
+    """The rows of a window under filters, and what a paper's key is called on them."""
+    rows = _Rows(window, filters)
+    return rows.key, rows.rows
 
 
 def _count(rows: QuerySet[Any]) -> Subquery:

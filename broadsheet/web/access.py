@@ -19,6 +19,7 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from broadsheet.community import Refused
 from broadsheet.models import Reader
 from broadsheet.web import errors, limits
 from broadsheet.web.limits import Limit
@@ -183,7 +184,11 @@ def acts(
             except limits.TooMany:
                 _note(request, name, who, 429)
                 raise
-            response = view(request, *args, **kwargs)
+            try:
+                response = view(request, *args, **kwargs)
+            except Refused as refusal:
+                _note(request, name, who, refusal.status)
+                raise
             _note(request, name, who, response.status_code)
             return response
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 
@@ -9,6 +11,9 @@ from broadsheet.trending import Filters
 
 # No listing has this many pages; more digits than this are nobody's page number.
 MOST_PAGES = 999_999
+
+# Nothing here has a log that is older.
+FIRST_MOMENT = datetime(1990, 1, 2, tzinfo=UTC)
 
 
 def page_number(request: HttpRequest) -> int:
@@ -21,6 +26,22 @@ def page_number(request: HttpRequest) -> int:
 
 def filters_of(request: HttpRequest) -> Filters:
     return Filters.parse(request.GET.get("category", ""), request.GET.getlist("has"))
+
+
+def moment_of(request: HttpRequest) -> datetime | None:
+    """The past moment asked for with `as_of`, to the minute; a moment without an offset is in UTC."""
+    asked = request.GET.get("as_of", "")
+    if not asked:
+        return None
+    try:
+        # A plus sign in a query is a space.
+        told = datetime.fromisoformat(asked[:40].replace(" ", "+"))
+        moment = (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or not FIRST_MOMENT <= moment <= datetime.now(UTC):
+        raise BadRequest("“as_of” is a moment of the past, such as 2025-03-14T12:00Z.")
+    return moment.replace(second=0, microsecond=0)
 
 
 def wants_fragment(request: HttpRequest) -> bool:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from broadsheet import identifiers, search
 from broadsheet.models import Author
-from broadsheet.web import cards, errors, links
+from broadsheet.web import access, cards, errors, following, links
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.pager import Pager
@@ -49,5 +49,9 @@ def author(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if wants_fragment(request):
         return render(request, "_more.html", known)
-    known |= {"canonical": address(request, pager.href(page)), "feeds": links.feeds(path)}
+    known |= {
+        "canonical": address(request, pager.href(page)),
+        "feeds": links.feeds(path),
+        "follow": following.button(access.reader_of(request), "author", found.slug, found.name[:200]),
+    }
     return render(request, "author.html", known)

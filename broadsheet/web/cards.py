@@ -27,18 +27,20 @@ NAME: Final = 80
 # Who counts upvotes besides our readers. A second such source would make this a word of its own.
 OUTSIDE: Final = "on Hugging Face"
 
+NOTHING: Final = mark_safe("")
+
 _TAG = re.compile(r"(<[^>]*>)")
 
 
 @dataclass(slots=True)
 class Card:
-    """What a list shows of one paper; every `SafeString` went through `text`."""
+    """What a list shows of one paper; every `SafeString` went through `text` or was put together by us."""
 
+    key: int
     url: str
     title: SafeString
     lead: bool
-    votes: str
-    votes_unit: str
+    votes: int
     byline: str
     summary: SafeString
     ours: bool
@@ -52,6 +54,11 @@ class Card:
     facts: SafeString
     why: SafeString
     by_meaning: bool = False
+    # Why the paper is in this list, in words; empty where the list says it itself.
+    because: str = ""
+    # What the reader has marked the paper with.
+    mine: frozenset[str] = frozenset()
+    vote: SafeString = NOTHING
     # (address, words) of what can be done with this paper in this list.
     ways: list[tuple[str, str]] = field(default_factory=list)
 
@@ -116,12 +123,11 @@ def _card(
     paper: Paper, lead: bool, brief: bool, dated: bool, reserved: bool, reasons: Sequence[trending.Reason]
 ) -> Card:
     return Card(
+        key=paper.pk,
         url=paper.get_absolute_url(),
         title=title(paper, TITLE),
         lead=lead,
-        # Without accounts nobody can vote here, so that none did says nothing of a paper.
-        votes=compact(paper.votes) if paper.votes else "",
-        votes_unit="vote" if paper.votes == 1 else "votes",
+        votes=paper.votes,
         byline=byline(paper.authors),
         summary=mark_safe("") if brief else summary(paper, lead),
         ours=paper.abstract_is_ours,
@@ -189,11 +195,6 @@ def byline(authors: list[str]) -> str:
     names = [named(name, NAME) for name in authors[:BYLINE]]
     more = len(authors) - len(names)
     return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
-
-
-def votes(paper: Paper) -> str:
-    """Our own readers' votes, where there are any."""
-    return counted(paper.votes, "vote") if paper.votes else ""
 
 
 def code(paper: Paper) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from xml.sax.saxutils import escape
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.module_loading import import_string
 
 log = logging.getLogger("broadsheet.web")
 
@@ -42,6 +44,10 @@ def answer(
     request: HttpRequest, status: int, sentence: str, ways: Sequence[Way] = (), heading: str = ""
 ) -> HttpResponse:
     """A refusal with a sentence for the reader and `ways` on: (address, words) of what may help."""
+    for start, dotted in settings.DIALECTS:
+        if request.path.startswith(start):
+            spoken: HttpResponse = import_string(dotted)(request, status, sentence)
+            return spoken
     path = request.path.lower()
     if request.headers.get("HX-Request"):
         # Shown by our script beside the button; without it htmx would show nothing.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.urls import is_valid_path
@@ -54,6 +56,7 @@ REFUSALS: tuple[tuple[type[Exception], int], ...] = (
 )
 
 Get = Callable[[HttpRequest], HttpResponseBase]
+Reply = TypeVar("Reply", bound=HttpResponseBase)
 
 
 class BadInputMiddleware:
@@ -99,6 +102,7 @@ class PolicyMiddleware:
         if (
             response.status_code in (400, 404)
             and request.path_info.endswith("/")
+            and not request.path_info.startswith("/admin/")
             and request.method in READING
         ):
             response = _without_slash(request) or response
@@ -126,7 +130,7 @@ class PolicyMiddleware:
 
 def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("Content-Security-Policy", _policy(request))
     headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
@@ -138,6 +142,27 @@ def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
         headers["Cache-Control"] = _freshness(request, response)
         if headers.get("Content-Type", "").startswith("text/html"):
             patch_vary_headers(response, ("Cookie", "HX-Request"))
+    return response
+
+
+def _policy(request: HttpRequest) -> str:
+    """Browsers hold the answer to a form to `form-action` as well (CSP 3, section 4.2.4), and signing in with
+    another site's account is a form answered by the way there."""
+    if not settings.SIGN_IN_ELSEWHERE or not request.path_info.startswith("/account/"):
+        return CONTENT_SECURITY_POLICY
+    allowed = " ".join(["form-action 'self'", *settings.SIGN_IN_ELSEWHERE])
+    return CONTENT_SECURITY_POLICY.replace("form-action 'self'", allowed)
+
+
+def as_capability(response: Reply) -> Reply:
+    """For a page whose address is a permission: the address goes nowhere and is kept nowhere.
+
+    Its path is never a referrer, not even here. "no-referrer" would say as much, but browsers then send
+    `Origin: null` with the page's own forms (Fetch standard, 3.2), which no check of origins can let pass.
+    """
+    response.headers["Referrer-Policy"] = "strict-origin"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Cache-Control"] = "private, no-store"
     return response
 
 

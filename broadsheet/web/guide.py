@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from broadsheet import trending
-from broadsheet.scoring import WEIGHTS
-from broadsheet.web import links
+from broadsheet.web import access, links
 from broadsheet.web.context import address
+from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.preferences import chosen, look, remember
 
 # Listings whose address does not change from day to day, so that a feed of them never runs dry.
@@ -28,7 +28,7 @@ def about(request: HttpRequest) -> HttpResponse:
         request,
         "about.html",
         {
-            "weights": WEIGHTS,
+            "weights": trending.weights(),
             "reserved_every": trending.RESERVED_EVERY,
             "canonical": address(request, "/about"),
         },
@@ -36,18 +36,12 @@ def about(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def subscribe(request: HttpRequest) -> HttpResponse:
-    """Every feed there is. Mail needs an operator's settings and is not part of this page until then."""
-    return render(request, "subscribe.html", _feeds() | {"canonical": address(request, "/subscribe")})
-
-
-@require_safe
 def subscriptions(request: HttpRequest) -> HttpResponse:
     """OPML 2.0: all feeds in one file, for a feed reader to import."""
-    feeds = _feeds()
+    every = feeds()
     outlines = [
         (address(request, f"{path}.atom{query}"), address(request, f"{path}{query}"), name)
-        for path, query, name, _ in [*feeds["listings"], *feeds["fields"]]
+        for path, query, name, _ in [*every["listings"], *every["fields"]]
     ]
     response = render(request, "subscriptions.opml", {"outlines": outlines}, "text/x-opml; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="broadsheet.opml"'
@@ -57,7 +51,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
 Row = tuple[str, str, str, list[tuple[str, str, str]]]
 
 
-def _feeds() -> dict[str, list[Row]]:
+def feeds() -> dict[str, list[Row]]:
     """(path, query with its question mark, name, feeds) of the lasting listings and of the larger fields."""
     listings = [(path, "", name, links.feeds(path)) for path, name in LASTING]
     fields = []
@@ -73,11 +67,11 @@ def keys(request: HttpRequest) -> HttpResponse:
     return render(request, "keys.html", {"canonical": address(request, "/keys")})
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@access.acts("look", Limit(600, HOUR), Limit(600, HOUR, "address"), by="anyone", reads=True)
 def settings(request: HttpRequest) -> HttpResponse:
     """The look of pages, kept in a cookie: a form that needs no account."""
     if request.method == "POST":
-        wanted = chosen(*(request.POST.get(name, "") for name in ("layout", "theme", "keys")))
+        wanted = chosen(*(request.POST.get(name, "") for name in ("layout", "theme", "keys", "social")))
         response = HttpResponseRedirect("/settings?saved=yes")
         response.status_code = 303
         remember(response, wanted)

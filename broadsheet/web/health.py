@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 
 from broadsheet import operations
 
 
+@require_safe
 def health(request: HttpRequest) -> JsonResponse:
     """200 with what ran last, or 503 with the reasons."""
     found = operations.health()

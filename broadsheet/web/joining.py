@@ -15,6 +15,7 @@ from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.webauthn import views as passkeys
 from allauth.socialaccount import views as elsewhere
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.github import views as github
 from allauth.socialaccount.providers.google import views as google
 from allauth.socialaccount.providers.openid_connect import views as openid
@@ -22,7 +23,7 @@ from allauth.socialaccount.providers.orcid import views as orcid
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 
 from broadsheet.models import Reader
@@ -114,7 +115,10 @@ def _view(name: str, view: Any, *often: Limit, by: access.Who = "anyone", **more
     """One of allauth's views, counted and noted under `name`."""
 
     def asked(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        response: HttpResponseBase = view(request, **kwargs, **more)
+        try:
+            response: HttpResponseBase = view(request, **kwargs, **more)
+        except SocialApp.DoesNotExist:
+            raise Http404("This server does not know that site's accounts.") from None
         response.headers["Cache-Control"] = "private, no-store"
         return response
 

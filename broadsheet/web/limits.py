@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Concatenate, Final, Literal, ParamSpec
+from typing import Any, Concatenate, Final, Literal, ParamSpec
 
 from django.conf import settings
 from django.core.cache import cache
@@ -56,28 +56,37 @@ def spend(deed: str, limits: Iterable[Limit], who: str, where: str) -> None:
     place (see `place_of`).
     """
     now = time.time()
+    windows: dict[str, tuple[int, float]] = {}
     for limit in limits:
         name = who if limit.per == "reader" else where
-        if not name:
-            continue
-        window, passed = divmod(now, limit.seconds)
-        key = digest("limit", deed, limit.per, str(limit.seconds), str(int(window)), name)
-        if _count(key, now - passed + limit.seconds) > limit.count:
-            raise TooMany(math.ceil(limit.seconds - passed))
+        if name:
+            window, passed = divmod(now, limit.seconds)
+            key = digest("limit", deed, limit.per, str(limit.seconds), str(int(window)), name)
+            windows[key] = (limit.count, limit.seconds - passed)
+    if not windows:
+        return
+    counted = _count({key: now + left for key, (_, left) in windows.items()})
+    full = [left for key, (most, left) in windows.items() if counted[key] > most]
+    if full:
+        raise TooMany(math.ceil(max(full)))
 
 
-def _count(key: str, until: float) -> int:
-    """One more under `key`, in one statement that no other process can come between."""
+def _count(until: dict[str, float]) -> dict[str, int]:
+    """One more under each key, in one statement that no other process can come between."""
     table = connection.ops.quote_name(Tally._meta.db_table)
-    ends = datetime.fromtimestamp(until, UTC)
-    moment = connection.ops.adapt_datetimefield_value(ends)
+    values: list[Any] = []
+    # In one order for everybody, so that no two statements wait for each other.
+    for key in sorted(until):
+        ends = datetime.fromtimestamp(until[key], UTC)
+        values += [key, connection.ops.adapt_datetimefield_value(ends)]
+    rows = ", ".join(["(%s, 1, %s)"] * len(until))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (key, count, until) VALUES (%s, 1, %s) "  # noqa: S608 - a table of ours
-            f"ON CONFLICT (key) DO UPDATE SET count = {table}.count + 1 RETURNING count",
-            [key, moment],
+            f"INSERT INTO {table} (key, count, until) VALUES {rows} "  # noqa: S608 - a table of ours
+            f"ON CONFLICT (key) DO UPDATE SET count = {table}.count + 1 RETURNING key, count",
+            values,
         )
-        return int(cursor.fetchone()[0])
+        return {str(key): int(count) for key, count in cursor.fetchall()}
 
 
 def forget_due() -> int:

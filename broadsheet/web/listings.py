@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import calendar as calendars
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -15,7 +17,7 @@ from broadsheet import exports, trending
 from broadsheet.models import Paper
 from broadsheet.trending import Filters, Listing, Window
 from broadsheet.web import cards, links, papers
-from broadsheet.web.asked import filters_of, page_number, wants_fragment
+from broadsheet.web.asked import filters_of, moment_of, page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
@@ -29,7 +31,7 @@ def newest(request: HttpRequest, period: str = "day") -> HttpResponse:
     """The newest day, week or month that has papers, under an address that never changes."""
     window = newest_window(period)
     filters = filters_of(request)
-    found = trending.listing(window, filters, page_number(request))
+    found = trending.listing(window, filters, page_number(request), social=look(request).share)
     if not found.total and found.previous:
         # Not every field has papers every day: on to the last day on which this one has.
         return HttpResponseRedirect(_href(found.previous.path, filters))
@@ -39,7 +41,10 @@ def newest(request: HttpRequest, period: str = "day") -> HttpResponse:
 @require_safe
 def listing(request: HttpRequest, period: str, key: str = "") -> HttpResponse:
     window = trending.parse(period, key)
-    return _shown(request, trending.listing(window, filters_of(request), page_number(request)))
+    filters, page, moment = filters_of(request), page_number(request), moment_of(request)
+    if moment is None:
+        return _shown(request, trending.listing(window, filters, page, social=look(request).share))
+    return _shown(request, trending.as_of(window, moment, filters, page, settings.PAGE_SIZE), moment)
 
 
 @require_safe
@@ -81,9 +86,12 @@ def _around(day: date) -> dict[str, Window]:
     }
 
 
-def _shown(request: HttpRequest, found: Listing) -> HttpResponse:
+def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None) -> HttpResponse:
     window, filters = found.window, found.filters
-    pager = Pager(window.path, filters.query, found.page, found.pages, found.total)
+    query = filters.query
+    if moment:
+        query = "&".join(filter(None, (query, urlencode({"as_of": f"{moment:%Y-%m-%dT%H:%MZ}"}))))
+    pager = Pager(window.path, query, found.page, found.pages, found.total)
     known: dict[str, Any] = {
         "found": found,
         "window": window,
@@ -95,6 +103,9 @@ def _shown(request: HttpRequest, found: Listing) -> HttpResponse:
         "total": found.total,
         "shown": pager.shown,
         "start": pager.start,
+        "moment": moment,
+        "now": _href(window.path, filters),
+        "turned": look(request).social if not moment and window.period != "all" else "100",
     }
     if wants_fragment(request):
         return render(request, "_more.html", known)
@@ -105,7 +116,7 @@ def _shown(request: HttpRequest, found: Listing) -> HttpResponse:
         "chips": _chips(window, filters),
         "fields": _fields(window, filters),
         "every_field": _href(window.path, Filters("", filters.has)),
-        "canonical": address(request, pager.href(found.page)),
+        "canonical": address(request, _href(window.path, filters) if moment else pager.href(found.page)),
         "feeds": links.feeds(window.path, filters.query),
         "exports": links.citations(window.path, filters.query, found.page),
         "offer": found.page == 1,

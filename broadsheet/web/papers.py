@@ -9,16 +9,18 @@ from typing import Any, Final, cast
 from urllib.parse import quote
 
 from django.core.exceptions import BadRequest
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from broadsheet import exports, identifiers, search, text, trending
-from broadsheet.models import Link, Paper
+from broadsheet import community, exports, identifiers, search, text, trending
+from broadsheet.community import collecting, submitting
+from broadsheet.models import Claim, Link, Paper, Submission
 from broadsheet.models.category import category_names
-from broadsheet.web import authors, cards, charts, errors, links
+from broadsheet.web import access, authors, cards, charts, errors, links, marks, talk, voting
 from broadsheet.web.alike import SIMILAR_SORTS, Several, ways
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address, base
@@ -64,15 +66,31 @@ def paper(request: HttpRequest, spelling: str) -> HttpResponse:
     found = found or search.by_identifier(f"/papers/{spelling}") or search.by_identifier(spelling)
     if found is None:
         return _unknown(request, spelling)
+    if found.merged_into_id:
+        found = Paper.objects.prefetch_related("aliases").get(pk=found.merged_into_id)
     if found.hidden:
-        return errors.answer(request, 410, HIDDEN)
+        return _taken_out(request, found)
     if found.identifier != spelling:
         return HttpResponsePermanentRedirect(found.get_absolute_url() + (f".{form}" if form else ""))
     return file(request, [found], form, exports.filename(found, form)) if form else _page(request, found)
 
 
+def _taken_out(request: HttpRequest, found: Paper) -> HttpResponse:
+    """A paper that a curator took out: what was done stands in the log."""
+    ways = [("/moderation/log", "What curators did, and why")]
+    reader = access.reader_of(request)
+    if reader and reader.is_curator:
+        ways.append((f"/moderation/papers/{found.identifier}", "Set it right"))
+    return errors.answer(request, 410, HIDDEN, ways)
+
+
 def _named(spelling: str) -> Paper | None:
-    return Paper.objects.filter(identifier=spelling).prefetch_related("aliases").first()
+    # What few papers have is asked for only where the first query says that it is there.
+    found = Paper.objects.filter(identifier=spelling).prefetch_related("aliases")
+    return found.annotate(
+        claimed=Exists(Claim.objects.filter(paper=OuterRef("pk"), state="granted")),
+        was_brought=Exists(Submission.objects.filter(paper=OuterRef("pk"), state="listed")),
+    ).first()
 
 
 def _without_suffix(spelling: str) -> tuple[str, str]:
@@ -140,7 +158,8 @@ def _page(request: HttpRequest, found: Paper) -> HttpResponse:
         "charts": drawings,
         "drawn": any(drawing.path for drawing in drawings),
         "reasons": cards.reasons_of(trending.reasons(found, trending.ALL_TIME)),
-        "votes": cards.votes(found),
+        "vote": voting.box(request, found),
+        "voters": community.voters(found),
         "versions": _versions(found),
         "categories": [(cards.named(code, 64), category_names().get(code, "")) for code in found.categories],
         "comment": cards.line(found.comment, LINE),
@@ -158,7 +177,22 @@ def _page(request: HttpRequest, found: Paper) -> HttpResponse:
         "tabs": _tabs(found),
         "similar": similar_path(found),
     }
+    known |= talk.section(request, found) | _readers(request, found)
     return render(request, "paper.html", known)
+
+
+def _readers(request: HttpRequest, found: Paper) -> dict[str, Any]:
+    """What readers know and keep of a paper, and the ways to add to it."""
+    reader = access.reader_of(request)
+    return {
+        "claims": talk.claims_shown(found) if getattr(found, "claimed", True) else [],
+        "brought": submitting.brought_by(found) if getattr(found, "was_brought", True) else None,
+        "marks": marks.own_buttons(request, found),
+        "collections": collecting.holding_paper(reader, found.pk) if reader else [],
+        "claim_path": f"/claim/{found.get_absolute_url().removeprefix('/papers/')}",
+        "curate_path": f"/moderation/papers/{found.get_absolute_url().removeprefix('/papers/')}",
+        "organization_path": f"/organization/{quote(found.organization, safe='')}",
+    }
 
 
 def similar_path(found: Paper) -> str:
@@ -172,7 +206,7 @@ def similar(request: HttpRequest, spelling: str) -> HttpResponse:
     if found is None:
         return _unknown(request, spelling)
     if found.hidden:
-        return errors.answer(request, 410, HIDDEN)
+        return _taken_out(request, found)
     path = similar_path(found)
     if found.identifier != spelling:
         return HttpResponsePermanentRedirect(path)

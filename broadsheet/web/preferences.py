@@ -14,6 +14,8 @@ YEAR = 365 * 24 * 3600
 Layout = Literal["cards", "lines"]
 Theme = Literal["system", "light", "dark"]
 Keys = Literal["on", "off"]
+# How much of a paper's points counts in listings, in per cent.
+Social = Literal["100", "50", "0"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,12 @@ class Look:
     layout: Layout = "cards"
     theme: Theme = "system"
     keys: Keys = "on"
+    social: Social = "100"
+
+    @property
+    def share(self) -> float:
+        """How much points count, 0 to 1."""
+        return int(self.social) / 100
 
     @property
     def lines(self) -> bool:
@@ -30,22 +38,23 @@ class Look:
 def look(request: HttpRequest) -> Look:
     """What the cookie says. Anything that is not a choice of ours counts as no choice."""
     words = request.COOKIES.get(COOKIE, "").split(".")
-    return chosen(*words) if len(words) == 3 else Look()
+    return chosen(*words) if len(words) in (3, 4) else Look()
 
 
-def chosen(layout: str, theme: str, keys: str) -> Look:
+def chosen(layout: str, theme: str, keys: str, social: str = "") -> Look:
     plain = Look()
     return Look(
         layout=next((word for word in get_args(Layout) if word == layout), plain.layout),
         theme=next((word for word in get_args(Theme) if word == theme), plain.theme),
         keys=next((word for word in get_args(Keys) if word == keys), plain.keys),
+        social=next((word for word in get_args(Social) if word == social), plain.social),
     )
 
 
 def remember(response: HttpResponse, look: Look) -> None:
     response.set_cookie(
         COOKIE,
-        f"{look.layout}.{look.theme}.{look.keys}",
+        f"{look.layout}.{look.theme}.{look.keys}.{look.social}",
         max_age=YEAR,
         secure=settings.CSRF_COOKIE_SECURE,
         httponly=True,

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from broadsheet.web import words
+from broadsheet.web import voting, words
+from broadsheet.web.cards import Card
 
 register = template.Library()
 
 register.filter("counted", words.counted)
 register.filter("compact", words.compact)
 register.filter("day", words.day)
+
+
+@register.simple_tag(takes_context=True)
+def votes_on(context: template.Context, cards: Iterable[Card]) -> str:
+    """Puts the vote boxes into the cards of a list, wherever the list stands."""
+    return voting.tell(context["request"], cards)
 
 
 @register.filter

@@ -32,6 +32,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--late", type=float, default=0.0, help="share of papers that appear two days late")
     parser.add_argument("--deleted", type=float, default=0.0, help="share of papers that are deleted later")
     parser.add_argument("--tomorrow", type=float, default=0.0, help="a new day every so many seconds")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep answers: a second harvest gets them at once"
+    )
     return parser.parse_args()
 
 
@@ -47,6 +50,7 @@ def main() -> None:
         corpus = Corpus.of(invented(given.most or 5000, given.today - timedelta(days=60), 100), **shares)
     faults = Faults(given.faults, retry_after=given.retry_after)
     with standing_in(StandIn(corpus, given.today, given.size, given.pause, faults), given.port) as stand_in:
+        stand_in.keep = given.keep
         print(f"{len(corpus.ids):,} papers at {stand_in.url}/oai, on {stand_in.now:%A %d %B %Y}.")
         print(" ".join(f"{name}={value}" for name, value in stand_in.settings.items()), flush=True)
         try:

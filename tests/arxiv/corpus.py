@@ -159,7 +159,8 @@ def _sent(ids: Sequence[str], published: Sequence[str | None]) -> list[datetime]
 def _life(
     number: int, sent: datetime, said: tuple[str | None, str | None], late: float, deleted: float
 ) -> Life:
-    first = to_day(announcement_day(sent))
+    # arXiv filed everything older under the day on which it began to file by days.
+    first = max(to_day(announcement_day(sent)), to_day(date(2005, 9, 16)))
     later = [to_day(date.fromisoformat(one[:10])) + 1 for one in said if one]
     revised = max((day for day in later if day > first + 2), default=0)
     # By number and not by chance: the same corpus lives the same life each time.

@@ -85,6 +85,8 @@ class StandIn:
         self.oai = words.Oai(corpus, size)
         self.faults = faults or Faults()
         self.manners = Manners(pause)
+        self.keep = False
+        self.kept: dict[tuple[object, ...], bytes] = {}
         self.url = ""
         # arXiv is followed from the outside: one answer is made after the other.
         self.making = threading.Lock()
@@ -112,9 +114,18 @@ class StandIn:
             "impolite": manners.impolite[:100],
         }
 
+    def _oai(self, asked: dict[str, str], fault: str) -> bytes:
+        """What is said without a fault is kept, so that a second harvest measures the guest alone."""
+        key = (self.now, *sorted(asked.items()))
+        if fault or not self.keep:
+            return self.oai.answer(asked, self.now, fault == "token", fault == "again")
+        if key not in self.kept:
+            self.kept[key] = self.oai.answer(asked, self.now, False, False)
+        return self.kept[key]
+
     def say(self, path: str, asked: dict[str, str], fault: str) -> bytes | None:
         if path == "/oai":
-            return self.oai.answer(asked, self.now, fault == "token", fault == "again")
+            return self._oai(asked, fault)
         if path.startswith("/rss/"):
             return words.rss(self.corpus, unquote(path[5:]), self.now)
         if path.startswith("/atom/"):
@@ -133,28 +144,27 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
                 self._send(200, json.dumps(stand_in.report(), indent=1).encode())
                 return
             stand_in.manners.enter()
-            fault, wait = stand_in.faults.draw(), 0.0
+            fault, wait = stand_in.faults.draw(), 0
             try:
-                wait = self._answer(parts.path, asked, fault)
+                if fault in ("429", "503"):
+                    wait = stand_in.faults.retry_after
+                    said: tuple[int, bytes] = int(fault), b"Retry later"
+                else:
+                    said = self._made(parts.path, asked, fault)
             finally:
+                # Before the answer goes out: a guest may have it before this thread runs again.
                 stand_in.manners.leave(fault, wait)
+            self._send(*said, {"Retry-After": str(wait)} if wait else {}, cut=fault == "cut")
 
-        def _answer(self, path: str, asked: dict[str, str], fault: str) -> float:
-            """Answers, and says for how long it wants to be left alone."""
-            if fault in ("429", "503"):
-                wait = stand_in.faults.retry_after
-                self._send(int(fault), b"Retry later", {"Retry-After": str(wait)})
-                return float(wait)
+        def _made(self, path: str, asked: dict[str, str], fault: str) -> tuple[int, bytes]:
             with stand_in.making:
                 body = stand_in.say(path, asked, fault)
             if body is None:
-                self._send(404, b"Not found")
-                return 0.0
+                return 404, b"Not found"
             if fault == "malformed":
                 middle = len(body) // 2
                 body = body[:middle] + b"<broken" + body[middle:]
-            self._send(200, body, cut=fault == "cut")
-            return 0.0
+            return 200, body
 
         def do_POST(self) -> None:
             """The clock: `day=2026-08-11`."""

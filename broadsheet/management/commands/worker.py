@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, community, operations, search
+from broadsheet import catalog, community, digest, operations, search, trending
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -16,13 +16,19 @@ from broadsheet.web import limits, sessions
 # says how many it did.
 STEPS: dict[str, Step] = {
     "index": search.index_due,
+    "outlook": trending.foresee_due,
     "embed": search.embed_due,
+    "votes": community.ripen_due,
+    "notices": community.post_due,
     "limits": limits.forget_due,
     "sessions": sessions.forget_due,
     "backup": operations.backup_due,
 }
 
-# What waits for other servers, in a loop of its own beside the above.
+# What waits for other servers, in loops of their own beside the above: nobody's code waits for a download.
+POST: dict[str, Step] = {
+    "mail": digest.send_due,
+}
 ASIDE: dict[str, Step] = {
     "submissions": community.fetch_due,
     "fetch": catalog.fetch_due,
@@ -43,4 +49,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop, aside=ASIDE)
+            operations.work(STEPS, stop, aside=(ASIDE, POST))

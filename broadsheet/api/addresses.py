@@ -1,0 +1,34 @@
+"""Where each dialect lives. Paths are the clients' own; a prefix stands where a client lets us choose one."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from broadsheet.api import arxiv, huggingface, mcp, oai, semantic_scholar, v1
+
+HUGGINGFACE: list[URLPattern] = [
+    path("api/daily_papers", huggingface.daily_papers),
+    path("api/papers", huggingface.everything),
+    path("api/papers/search", huggingface.found),
+    path("api/papers/<path:spelling>", huggingface.paper),
+    path("api/arxiv/<path:spelling>/repos", huggingface.repositories),
+    *(path(f"api/{kind}", huggingface.by_tag, {"kind": kind}) for kind in ("models", "datasets", "spaces")),
+]
+
+SEMANTIC_SCHOLAR: list[URLPattern] = [
+    path("s2/graph/v1/paper/search", semantic_scholar.found),
+    path("s2/graph/v1/paper/search/match", semantic_scholar.matched),
+    path("s2/graph/v1/paper/batch", semantic_scholar.batch),
+    path("s2/graph/v1/paper/<path:spelling>", semantic_scholar.paper),
+    path("s2/recommendations/v1/papers/forpaper/<path:spelling>", semantic_scholar.recommended),
+    path("s2/recommendations/v1/papers/", semantic_scholar.recommended_from),
+]
+
+addresses: list[URLPattern] = [
+    path("api/query", arxiv.query),
+    path("oai", oai.provider),
+    path("mcp", mcp.endpoint),
+    path("api/v1/<path:rest>", v1.door),
+    *HUGGINGFACE,
+    *SEMANTIC_SCHOLAR,
+]

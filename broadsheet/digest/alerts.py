@@ -1,0 +1,62 @@
+"""New papers against all stored searches: each paper once, however many searches there are."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from broadsheet import search, trending
+from broadsheet.models import Hit, Matched, Paper, Subscription
+
+# Papers taken at once.
+BATCH = 500
+# A paper listed longer ago than this is not news, whenever it was imported.
+NEWS = timedelta(days=14)
+# A slow transaction may write an earlier moment later: the last minutes are read again.
+AGAIN = timedelta(minutes=10)
+
+
+def match_due() -> int:
+    """Matches one batch of papers that came in since the last time; says how many were looked at anew."""
+    stored = dict(
+        Subscription.objects.filter(state="active", what="search").values_list("pk", "key").order_by("pk")
+    )
+    mark = Matched.objects.get_or_create(pk=1)[0]
+    now = timezone.now()
+    if not stored:
+        # Nobody asks, so nothing is old news to anybody.
+        Matched.objects.filter(pk=1).update(at=now, key=0)
+        return 0
+    found = _next(mark, now)
+    if not found:
+        return 0
+    keys = [key for key, _ in found]
+    matched = [
+        Hit(subscription_id=subscription, paper_id=paper, found_at=now)
+        for paper, subscriptions in search.Matcher(stored).matches(search.rows_of(keys))
+        for subscription in subscriptions
+    ]
+    last_key, last_at = found[-1]
+    with transaction.atomic():
+        # The same pair again is no news: the constraint drops it.
+        Hit.objects.bulk_create(matched, ignore_conflicts=True, batch_size=1000)
+        Matched.objects.filter(pk=1).update(at=last_at, key=last_key)
+    return len(found)
+
+
+def _next(mark: Matched, now: datetime) -> list[tuple[int, datetime]]:
+    """The next papers past the mark in the order they came in, and the last minutes before it once more when
+    there is something past it."""
+    fresh = Paper.objects.listed().filter(listed_on__gte=trending.listing_day(now - NEWS))
+    order = fresh.order_by("changed_at", "pk").values_list("pk", "changed_at")
+    if mark.at is None:
+        return list(order.filter(changed_at__gt=now - NEWS)[:BATCH])
+    past = list(order.filter(changed_at=mark.at, pk__gt=mark.key)[:BATCH])
+    if len(past) < BATCH:
+        past += list(order.filter(changed_at__gt=mark.at)[: BATCH - len(past)])
+    if not past:
+        return []
+    again = list(order.filter(changed_at__gte=mark.at - AGAIN, changed_at__lte=mark.at)[:BATCH])
+    return [*again, *past]

@@ -1,0 +1,215 @@
+"""What of a reader's is seen by others, what can be taken along, and how it is all deleted."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from broadsheet import community, exports
+from broadsheet.models import Ballot, Collection, Comment, Paper, Reader, SavedSearch, Upvote
+from broadsheet.trending import PageOutOfRange
+from broadsheet.web import access, cards
+from broadsheet.web.asked import page_number
+from broadsheet.web.context import address, base
+from broadsheet.web.limits import DAY, HOUR, MINUTE, Limit
+from broadsheet.web.pager import Pager
+from broadsheet.web.preferences import look
+
+PAGE = 30
+# A later page of somebody's votes than this is nobody's to leaf to.
+PAGES_MOST = 100
+
+
+# --- the page that others see ----------------------------------------------------------------------------
+
+
+@require_safe
+def reader(request: HttpRequest, name: str) -> HttpResponse:
+    """A reader's public page: who it is and, as far as they let it be seen, what they voted for."""
+    whom = Reader.objects.filter(username__iexact=name, is_active=True).first()
+    if whom is None:
+        raise Http404("There is no reader of that name here.")
+    if whom.username != name:
+        return access.see(whom.get_absolute_url())
+    mine = access.reader_of(request)
+    own = mine is not None and mine.pk == whom.pk
+    known: dict[str, Any] = {"whom": whom, "own": own, "canonical": address(request, whom.get_absolute_url())}
+    if whom.show_votes or own:
+        known |= _votes(request, whom)
+    if whom.show_comments or own:
+        said = Comment.objects.filter(reader=whom, hidden=False, withdrawn_at=None, paper__hidden=False)
+        known["comments"] = said.count()
+    if whom.show_collections or own:
+        public = Collection.objects.filter(reader=whom, visibility="public")
+        known["collections"] = list(public.order_by("-pk")[:20])
+    return render(request, "reader.html", known)
+
+
+def _votes(request: HttpRequest, whom: Reader) -> dict[str, Any]:
+    votes = Upvote.objects.filter(reader=whom, paper__hidden=False)
+    total = votes.count()
+    page, pages = page_number(request), min(PAGES_MOST, max(1, -(-total // PAGE)))
+    if page > pages:
+        raise PageOutOfRange(pages)
+    keys = list(
+        votes.order_by("-created_at", "-pk").values_list("paper", flat=True)[(page - 1) * PAGE : page * PAGE]
+    )
+    found = Paper.objects.cards().in_bulk(keys)
+    pager = Pager(whom.get_absolute_url(), "", page, pages, total)
+    return {
+        "cards": cards.of_papers([found[key] for key in keys if key in found], look(request).lines),
+        "pager": pager,
+        "path": "/papers/all",
+        "total": total,
+        "shown": pager.shown,
+        "start": pager.start,
+    }
+
+
+class Profile(forms.ModelForm):  # type: ignore[type-arg] # Django's own forms take no type
+    """What a reader says of themselves, and who may see what."""
+
+    class Meta:
+        model = Reader
+        fields = ["name", "about", "show_votes", "show_comments", "show_collections"]
+        labels = {
+            "name": "Name, as you want it shown",
+            "about": "A few words about you",
+            "show_votes": "Others may see what I voted for",
+            "show_comments": "Others may see my comments in one list",
+            "show_collections": "Others may see my public collections in one list",
+        }
+        widgets = {"about": forms.Textarea(attrs={"rows": 3})}
+
+
+@access.acts("profile", Limit(60, HOUR), reads=True)
+def profile(request: HttpRequest) -> HttpResponse:
+    form = Profile(request.POST or None, instance=access.demand_reader(request))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return access.see("/account")
+    return render(request, "account/profile.html", {"form": form})
+
+
+# --- everything in one file ------------------------------------------------------------------------------
+
+
+@access.acts("export", Limit(10, HOUR))
+def export(request: HttpRequest) -> HttpResponse:
+    """Everything that the account owns: JSON, and BibTeX of the papers. Nothing of anybody else's."""
+    mine = access.demand_reader(request)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, told in everything(mine).items():
+            archive.writestr(f"{name}.json", json.dumps(told, ensure_ascii=False, indent=1))
+        marks = {"saved": mine.marks.filter(kind="saved"), "upvoted": mine.upvotes.all()}
+        for name, rows in marks.items():
+            papers = Paper.objects.filter(pk__in=rows.values("paper")).prefetch_related("aliases")
+            archive.writestr(f"{name}.bib", "".join(exports.bibtex(papers.order_by("pk"), base(request))))
+    response = HttpResponse(made.getvalue(), content_type="application/zip")
+    response.headers["Content-Disposition"] = f'attachment; filename="broadsheet-{mine.username}.zip"'
+    return response
+
+
+def everything(mine: Reader) -> dict[str, Any]:
+    """By file: the account, its votes with their log, its searches, and what the community keeps of it."""
+
+    def rows(found: Any, **named: str) -> list[dict[str, Any]]:
+        return [
+            {word: _plain(value) for word, value in zip(named, values, strict=True)}
+            for values in found.order_by("pk").values_list(*named.values())
+        ]
+
+    return {
+        "account": {
+            "username": mine.username,
+            "name": mine.name,
+            "about": mine.about,
+            "email": mine.email,
+            "role": mine.role,
+            "joined_at": _plain(mine.joined_at),
+            "last_login": _plain(mine.last_login),
+            "shown": {
+                "votes": mine.show_votes,
+                "comments": mine.show_comments,
+                "collections": mine.show_collections,
+            },
+            "addresses": rows(EmailAddress.objects.filter(user=mine), email="email", verified="verified"),
+            "elsewhere": rows(
+                SocialAccount.objects.filter(user=mine), site="provider", id="uid", since="date_joined"
+            ),
+            "passkeys": rows(Authenticator.objects.filter(user=mine), kind="type", since="created_at"),
+            "sessions": rows(mine.sessions.all(), since="started_at", until="expire_date"),
+        },
+        "votes": rows(mine.upvotes.all(), paper="paper__identifier", at="created_at", weight="weight"),
+        "vote-log": rows(
+            Ballot.objects.filter(reader=mine.pk), at="at", paper="paper", step="step", cause="cause"
+        ),
+        "searches": rows(
+            SavedSearch.objects.filter(reader=mine), name="name", query="query", at="created_at"
+        ),
+        **community.everything_of(mine),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+# --- the end ---------------------------------------------------------------------------------------------
+
+
+class Leaving(forms.Form):
+    """Asks for the password, or where there is none for the name, before everything is deleted."""
+
+    def __init__(self, reader: Reader, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reader = reader
+        if reader.has_usable_password():
+            self.fields["proof"] = forms.CharField(
+                label="Your password",
+                max_length=1000,
+                strip=False,
+                widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+            )
+        else:
+            self.fields["proof"] = forms.CharField(label="Your name here, once more", max_length=64)
+
+    def clean_proof(self) -> str:
+        said: str = self.cleaned_data["proof"]
+        if self.reader.has_usable_password():
+            if not self.reader.check_password(said):
+                raise forms.ValidationError("That is not your password. Nothing was deleted.")
+        elif said.strip() != self.reader.username:
+            raise forms.ValidationError("That is not your name here. Nothing was deleted.")
+        return said
+
+
+@access.acts("delete account", Limit(5, HOUR), Limit(20, DAY), Limit(60, 10 * MINUTE, "address"), reads=True)
+def leave(request: HttpRequest) -> HttpResponse:
+    mine = Reader.objects.get(pk=access.demand_reader(request).pk)
+    form = Leaving(mine, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        community.delete(mine)
+        logout(request)
+        return access.see("/account/left")
+    return render(request, "account/leave.html", {"form": form, "now": timezone.now()})
+
+
+@require_safe
+def left(request: HttpRequest) -> HttpResponse:
+    return render(request, "account/left.html")
