@@ -68,7 +68,7 @@ def memory_mb() -> float:
     return int(found[1]) / 1e3 if found else 0.0
 
 
-def _abstracts(most: int = 5_000) -> list[str]:
+def abstracts(most: int = 5_000) -> list[str]:
     from broadsheet.models import Paper
 
     keys = list(Paper.objects.listed().order_by("pk").values_list("pk", flat=True))
@@ -246,7 +246,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     plan = json.load(sys.stdin)
-    questions = questions_of(_abstracts(), plan["questions"])
+    questions = questions_of(abstracts(), plan["questions"])
     rows = ours(questions)
     rows += fts5(Path(plan["folder"]), questions)
     if plan["postgres"]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evals import csfcube, front_page, known_items, libraries, sampled, topics, trending
+from evals import ablation, csfcube, front_page, known_items, libraries, sampled, topics, trending
 from evals.data import CHECKOUT, DataMissing
 from evals.report import Table, write
 from evals.vectors import cache_folder
@@ -22,6 +22,7 @@ EVALUATIONS: dict[str, Evaluation] = {
     "sampled": sampled.run,
     "known_items": known_items.run,
     "front_page": front_page.run,
+    "ablation": ablation.run,
     "libraries": libraries.run,
     "trending": trending.run,
 }

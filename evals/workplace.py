@@ -58,7 +58,7 @@ class Workplace:
         done = f"{len(self.corpus)} {self.static.name}"
         if index.bookmark() != done:
             index.drop()
-            documents = self._documents()
+            documents = self.documents()
             for start in range(0, len(documents), BATCH):
                 some = documents[start : start + BATCH]
                 texts = [f"{paper.title}\n{paper.abstract}" for paper in some]
@@ -111,7 +111,8 @@ class Workplace:
         near = vectors @ self.minilm.embed_query(query)
         return {row: float(value) for row, value in zip(rows, near, strict=True)}
 
-    def _documents(self) -> list[Document]:
+    def documents(self) -> list[Document]:
+        """Everything that is indexed: the corpus, then the front page."""
         corpus = self.corpus
         papers = [
             Document(

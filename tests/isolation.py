@@ -11,7 +11,14 @@ import os
 import shutil
 import tempfile
 
-KEPT = {"BROADSHEET_REQUIRE", "BROADSHEET_DATA", "BROADSHEET_CHROMIUM"}
+KEPT = {
+    "BROADSHEET_REQUIRE",
+    "BROADSHEET_DATA",
+    "BROADSHEET_CHROMIUM",
+    # How often a test repeats what chance decides.
+    "BROADSHEET_KILLS",
+    "BROADSHEET_FUZZ",
+}
 
 for _name in [name for name in os.environ if name.startswith("BROADSHEET_") and name not in KEPT]:
     del os.environ[_name]
