@@ -143,6 +143,8 @@ def test_only_post_is_answered_and_notices_need_no_answer(client: Client) -> Non
     assert client.post("/mcp", unknown, "application/json").json()["error"]["code"] == -32601
 
 
+# The server of standard input and output has connections of its own to close.
+@pytest.mark.django_db(transaction=True)
 def test_topics_are_watched_at_home_alone(client: Client) -> None:
     factories.papers(2)
     search.rebuild()

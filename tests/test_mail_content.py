@@ -10,6 +10,7 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.db import connection
 from pytest_django import Settings
 
 from broadsheet import digest, mail
@@ -82,6 +83,9 @@ def test_a_digest_has_every_header_of_a_list_and_both_ways_out_are_signed(
 @pytest.mark.mail_check(47)
 def test_what_papers_say_breaks_no_header_no_line_and_no_page(post_office: Rig) -> None:
     for number, words in enumerate(HOSTILE, 1):
+        if connection.vendor == "postgresql":
+            # It stores no NUL; sources take them out at the door.
+            words = words.replace("\x00", "")
         fresh(number, title=f"{number} {words}", abstract=f"{words}\n.\n..\n", authors=(words[:200] or "A",))
     subscribed(how_many=50)
     digest.send()

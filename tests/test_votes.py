@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from pytest_django import Settings
 
 from broadsheet import community, scoring
 from broadsheet.community import moderating
@@ -32,6 +34,13 @@ def agree() -> None:
         assert paper.upvotes == Upvote.objects.filter(paper=paper, counted=True).count()
 
 
+@pytest.fixture
+def votes_alone(settings: Settings) -> None:
+    """An order in which nothing but votes makes the score, neither a field's custom nor an outlook."""
+    settings.RANK = replace(settings.RANK, even=0.0, outlook=0.0)
+
+
+@pytest.mark.usefixtures("votes_alone")
 def test_a_vote_counts_ranks_and_is_undone_the_same_way() -> None:
     alice, paper = people.reader(), factories.paper()
     before = paper.score or 0
@@ -100,15 +109,15 @@ def test_authors_do_not_vote_for_their_own_papers() -> None:
 
 @pytest.mark.security_check(12)
 @pytest.mark.parametrize(("days", "weight"), [(0, 0.25), (3.5, 0.625), (7, 1.0), (700, 1.0)])
+@pytest.mark.usefixtures("votes_alone")
 def test_a_young_account_counts_less(days: float, weight: float) -> None:
     paper = factories.paper()
     community.upvote(people.young("alice", days), paper)
     assert Upvote.objects.get().weight == pytest.approx(weight, abs=0.001)
     paper.refresh_from_db()
     assert paper.upvotes == 1, "readers see whole votes"
-    assert paper.score == pytest.approx(
-        scoring.score(scoring.Facts(upvotes=Upvote.objects.get().weight)), abs=0.001
-    )
+    facts = scoring.Facts(upvotes=Upvote.objects.get().weight)
+    assert paper.score == pytest.approx(scoring.score(facts), abs=0.001)
     agree()
 
 
