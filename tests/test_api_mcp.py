@@ -7,7 +7,8 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def call(client: Client, name: str, **arguments: Any) -> tuple[str, bool]:
     return found["content"][0]["text"], found["isError"]
 
 
+def _finished(ask: Callable[[], Coroutine[Any, Any, tuple[set[str], str]]]) -> tuple[set[str], str]:
+    """Runs it in a thread of its own: the browser tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(ask())).result()
+
+
 def test_the_client_calls_tools_over_http(live_server: LiveServer) -> None:
     factories.papers(3)
     search.rebuild()
@@ -67,7 +74,7 @@ def test_the_client_calls_tools_over_http(live_server: LiveServer) -> None:
             found = await session.call_tool("search_papers", {"query": "newspapers", "max_results": 2})
             return {tool.name for tool in tools}, found.content[0].text  # type: ignore[union-attr]
 
-    names, said = asyncio.run(ask())
+    names, said = _finished(ask)
     assert names == READING
     assert "A study of newspapers, part" in said
 
@@ -88,7 +95,7 @@ def test_the_client_calls_tools_over_standard_input_and_output(furnished: dict[s
                 found = await session.call_tool("trending_papers", {"period": "all", "limit": 3})
                 return {tool.name for tool in tools}, found.content[0].text  # type: ignore[union-attr]
 
-    names, said = asyncio.run(ask())
+    names, said = _finished(ask)
     assert names == READING | {"watch_topic", "check_alerts"}
     assert said.count("- **") == 3
 
