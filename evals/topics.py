@@ -26,15 +26,15 @@ WORDS_ONLY = Recipe(weights=(1.0, 0.0))
 STATIC_ONLY = Recipe(weights=(0.0, 1.0))
 PLAIN = Recipe()
 FUSED = replace(PLAIN, weights=(1.0, 0.5))
-DEFAULT = replace(FUSED, rerank=100, trust=0.5)
+DEFAULT = replace(FUSED, rerank=200, trust=0.4)
 
 CHOSEN: dict[str, Recipe] = {
     "words (BM25)": WORDS_ONLY,
     "static vectors": STATIC_ONLY,
     "plain fusion (RRF, k = 60)": PLAIN,
     "fusion, static at half weight": FUSED,
-    "words, first 100 re-ranked": replace(WORDS_ONLY, rerank=100, trust=0.5),
-    "half-weight fusion, first 100 re-ranked (ours)": DEFAULT,
+    "words, first 200 re-ranked": replace(WORDS_ONLY, rerank=200, trust=0.4),
+    "half-weight fusion, first 200 re-ranked (ours)": DEFAULT,
 }
 
 # What was tried on the development half to choose the default: `python -m evals topics --explore`.
@@ -45,7 +45,9 @@ EXPLORED: dict[str, Recipe] = {
     **{f"static × {w}": replace(FUSED, weights=(1.0, w)) for w in (0.2, 0.3, 0.5, 0.7, 1.0, 1.5)},
     **{f"sum, static × {w}": replace(FUSED, method="sum", weights=(1.0, w)) for w in (0.3, 0.5, 0.7, 1.0)},
     **{f"re-rank 100, trust {t}": replace(FUSED, rerank=100, trust=t) for t in (0.3, 0.5, 0.7, 0.9, 1.0)},
-    **{f"re-rank 200, trust {t}": replace(FUSED, rerank=200, trust=t) for t in (0.3, 0.5, 0.7, 0.9, 1.0)},
+    **{
+        f"re-rank 200, trust {t}": replace(FUSED, rerank=200, trust=t) for t in (0.3, 0.4, 0.5, 0.7, 0.9, 1.0)
+    },
 }
 
 

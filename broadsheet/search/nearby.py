@@ -21,6 +21,8 @@ from broadsheet.search.ranking import RECIPE, Recipe
 
 MOST_PAPERS = 20
 KEPT = 200
+# A paper says more of itself than a question does, so here nearness counts as much as words.
+ALIKE = replace(RECIPE, meaning=1.0)
 # How far an unwanted paper pushes away, beside how much a wanted one attracts (Rocchio's formula).
 PUSH = 0.5
 # Words of a paper that are looked for elsewhere: enough for a list, few enough for a quick one.
@@ -49,7 +51,7 @@ def like(
     narrowing: Narrowing = UNNARROWED,
     sort: Sort = "relevance",
     after: str = "",
-    recipe: Recipe = RECIPE,
+    recipe: Recipe = ALIKE,
 ) -> Found:
     """Papers like those of `plus` and unlike those of `minus`, at most 20 each, without any of these.
 

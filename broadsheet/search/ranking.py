@@ -28,14 +28,14 @@ class Recipe:
     """
 
     words: float = 1.0
-    meaning: float = 1.0
+    meaning: float = 0.5
     names: float = 1.0
     cited: float = 4.0
     k: float = 60.0
     depth: int = 200
     widest: int = 2_000
-    rerank: int = 100
-    trust: float = 0.5
+    rerank: int = 200
+    trust: float = 0.4
     kept: int = 300
     covered: float = 0.9
 
