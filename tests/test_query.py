@@ -209,3 +209,9 @@ def test_categories_are_spelt_as_arxiv_does(said: str, code: str) -> None:
 def test_names_and_a_year_are_told_apart() -> None:
     assert names_only(["Vaswani", "et", "al.", "2017"]) == (["Vaswani"], 2017)
     assert names_only(["Lovelace", "&", "Babbage,", "1943"]) == (["Lovelace", "Babbage,"], 1943)
+
+
+def test_what_is_asked_twice_is_asked_once() -> None:
+    parts = parse('"of the" a* "of the" -the a* -the cat:cs cat:cs the the').parts
+    assert parts == parse('"of the" a* -the cat:cs the the').parts
+    assert len(parts) == 6

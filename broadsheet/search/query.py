@@ -149,7 +149,7 @@ def parse(text: str) -> Query:
     whole = identifiers.parse(read)
     if whole is not None:
         return Query(read, (), whole, (whole.identifier,), tuple(notes))
-    parts = list(_parts(read, notes))
+    parts = _once(_parts(read, notes))
     kept = _first_terms(parts)
     if len(kept) < len(parts):
         notes.append(f"Only the first {MOST_TERMS} words of the query were read.")
@@ -164,6 +164,17 @@ def check(text: str) -> None:
         raise BadQuery("That names one paper. Type words, an author or a category to be told of new ones.")
     if not query.parts:
         raise BadQuery("Type what to search for.")
+
+
+def _once(parts: Iterator[Part]) -> list[Part]:
+    """Without what was asked already: a phrase said nine times costs nine times as much and means the same.
+    Plain words stay, for their run is read as a sentence."""
+    seen, kept = set[Part](), list[Part]()
+    for part in parts:
+        if (isinstance(part, Term) and not part.beginning) or part not in seen:
+            kept.append(part)
+        seen.add(part)
+    return kept
 
 
 def _tidy(text: str) -> tuple[str, bool]:
