@@ -27,8 +27,9 @@ def fresh(number: int, **changes: Any) -> Paper:
 
 
 def subscribed(address: str = "alice@example.org", **wanted: Any) -> Subscription:
-    """An active subscription whose next edition is due now."""
-    made = digest.ask(address, Choices(**wanted))
+    """An active subscription whose next edition is due now. Its hour is midnight, so a day later the next one
+    is due as well, whatever the time of the test."""
+    made = digest.ask(address, Choices(**{"hour": 0, **wanted}))
     digest.subscribing.activate(made, timezone.now())
     due(made)
     return made

@@ -40,8 +40,9 @@ def fresh(number: int, **changes: object) -> Paper:
 
 
 def subscribed(address: str = "alice@example.org", **wanted: object) -> Subscription:
-    """An active subscription whose next edition is due now."""
-    made = digest.ask(address, Choices(**wanted))  # type: ignore[arg-type]
+    """An active subscription whose next edition is due now. Its hour is midnight, so a day later the next one
+    is due as well, whatever the time of the test."""
+    made = digest.ask(address, Choices(**{"hour": 0, **wanted}))  # type: ignore[arg-type]
     digest.subscribing.activate(made, timezone.now())
     due(made)
     return made

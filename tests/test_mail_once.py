@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from broadsheet import digest, mail
+from broadsheet import digest, mail, trending
 from broadsheet.digest import choosing, rhythms
 from broadsheet.mail import delivery, messages
 from broadsheet.models import Edition, Hit, Message, Paper, Subscription
@@ -243,7 +243,7 @@ def test_three_missed_days_are_one_edition_with_every_paper(post_office: Rig) ->
     wanted = {fresh(number).pk for number in range(1, 10)}
     for days, pk in enumerate(sorted(wanted)):
         moment = timezone.now() - timedelta(days=days % 3, hours=1)
-        Paper.objects.filter(pk=pk).update(changed_at=moment, listed_on=moment.date())
+        Paper.objects.filter(pk=pk).update(changed_at=moment, listed_on=trending.listing_day(moment))
     report = digest.send()
     assert (report.due, report.made) == (1, 1)
     alice.refresh_from_db()
