@@ -11,10 +11,12 @@ import json
 import os
 import random
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -89,6 +91,20 @@ def whole(folder: Path, stand: Standing, name: str, since: str) -> None:
     )
 
 
+def _progress(home: Path, stand: Standing, began: float, kills: int) -> None:
+    """How far it has come, read from the file beside the process that is killed."""
+    with closing(sqlite3.connect(f"file:{home / 'broadsheet.sqlite3'}?mode=ro", uri=True)) as file:
+        papers = file.execute("SELECT count(*) FROM broadsheet_paper").fetchone()[0]
+        row = file.execute("SELECT cursor FROM broadsheet_sourcestate").fetchone()
+    place = json.loads(row[0])["first"] if row and row[0] else "the beginning"
+    seconds = time.perf_counter() - began
+    print(
+        f"  {seconds:,.0f} s: at {place}, {papers:,} of {stand.papers:,} papers, {kills} kills",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def killed(folder: Path, stand: Standing, since: str, every: float) -> None:
     """Kills the harvest after a random while, again and again, until one run gets to the end."""
     home, lot, kills, runs = folder / "killed", random.Random(7), 0, 0
@@ -98,6 +114,8 @@ def killed(folder: Path, stand: Standing, since: str, every: float) -> None:
     while runs < 400:
         runs += 1
         process = _broadsheet(home, stand, "fetch", "arxiv", f"--since={since}", "--quiet")
+        if runs % 5 == 0:
+            _progress(home, stand, began, kills)
         try:
             process.wait(lot.uniform(0.3, 1.7) * every)
         except subprocess.TimeoutExpired:

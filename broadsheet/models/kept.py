@@ -38,9 +38,9 @@ class Kept:
 
     def _compiled(self) -> tuple[str, list[str], list[Sequence[Way]]]:
         compiler = self._rows().order_by().query.get_compiler(connection=connection)
-        sql, _ = compiler.as_sql()
+        sql = str(compiler.as_sql()[0])
         columns = [column for column, _, _ in compiler.select]
-        ways = [
+        ways: list[Sequence[Way]] = [
             [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
             for column in columns
         ]
