@@ -24,6 +24,7 @@ from broadsheet.trending.past import as_of
 from broadsheet.trending.reasons import Reason, reasons
 from broadsheet.trending.signals import Series, growth
 from broadsheet.trending.standing import custom, rescore, restand, stand, weights
+from broadsheet.trending.thinning import WHOLE_DAYS, thin_due
 from broadsheet.trending.windows import (
     ALL_TIME,
     TRENDING,
@@ -41,6 +42,7 @@ __all__ = [
     "ALL_TIME",
     "RESERVED_EVERY",
     "TRENDING",
+    "WHOLE_DAYS",
     "BadFilter",
     "BadWindow",
     "Entry",
@@ -73,6 +75,7 @@ __all__ = [
     "restand",
     "stand",
     "terms_of",
+    "thin_due",
     "today",
     "week_window",
     "weights",
