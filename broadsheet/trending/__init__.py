@@ -25,6 +25,7 @@ from broadsheet.trending.past import as_of
 from broadsheet.trending.reasons import Reason, reasons
 from broadsheet.trending.signals import Series, citations, growth
 from broadsheet.trending.standing import custom, rescore, restand, stand, weights
+from broadsheet.trending.thinning import WHOLE_DAYS, thin_due
 from broadsheet.trending.windows import (
     ALL_TIME,
     TRENDING,
@@ -42,6 +43,7 @@ __all__ = [
     "ALL_TIME",
     "RESERVED_EVERY",
     "TRENDING",
+    "WHOLE_DAYS",
     "BadFilter",
     "BadWindow",
     "Entry",
@@ -76,6 +78,7 @@ __all__ = [
     "restand",
     "stand",
     "terms_of",
+    "thin_due",
     "today",
     "week_window",
     "weights",
