@@ -318,6 +318,7 @@ DIALECTS = (
     ("/mcp", "broadsheet.api.mcp.refuse"),
     ("/api/v1/", "broadsheet.api.v1.refuse"),
     ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
+    ("/pwc/", "broadsheet.api.pwc.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )
 

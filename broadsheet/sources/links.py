@@ -81,30 +81,31 @@ _PLACE = r"(?:^|https?://|[^\w.@/-])(?:www\.)?"
 _NAME = r"[\w.~-]{1,100}"
 _SITE = r"(?:view|site|[\w-]{1,60}(?:\.[\w-]{1,60}){1,4})"
 # (what to look for, what it is, how its address is spelt)
-_PLACES: tuple[tuple[re.Pattern[str], LinkKind, str], ...] = tuple(
+_WHERE: tuple[tuple[str, str, LinkKind, str], ...] = (
+    # A registry's DOI, however it is written: bare, with doi: or as an address.
+    ("", r"\b10\.(5281/zenodo\.\d{1,12})", "dataset", "https://doi.org/10.{0}"),
+    ("", r"\b10\.(6084/m9\.figshare\.(?:c\.)?\d{1,12})", "dataset", "https://doi.org/10.{0}"),
+    ("", r"\b10\.(7910/dvn/[a-z0-9]{4,12})", "dataset", "https://doi.org/10.{0}"),
+    ("", r"\b10\.(5061/dryad\.[a-z0-9]{3,24})", "dataset", "https://doi.org/10.{0}"),
+    ("", r"\b10\.(17605/osf\.io/[a-z0-9]{5})\b", "project", "https://doi.org/10.{0}"),
+    (_PLACE, r"zenodo\.org/records?/(\d{1,12})", "dataset", "https://doi.org/10.5281/zenodo.{0}"),
+    (_PLACE, rf"(figshare\.com/articles/{_NAME}(?:/{_NAME}){{0,3}})", "dataset", "https://{0}"),
+    (_PLACE, rf"(kaggle\.com/datasets/{_NAME}/{_NAME})", "dataset", "https://www.{0}"),
+    (_PLACE, rf"(kaggle\.com/models/{_NAME}/{_NAME})", "model", "https://www.{0}"),
+    (_PLACE, rf"(modelscope\.cn/datasets/{_NAME}/{_NAME})", "dataset", "https://{0}"),
+    (_PLACE, rf"(modelscope\.cn/models/{_NAME}/{_NAME})", "model", "https://{0}"),
+    (_PLACE, rf"(bitbucket\.org/{_NAME}/{_NAME})", "code", "https://{0}"),
+    (_PLACE, rf"(gitee\.com/{_NAME}/{_NAME})", "code", "https://{0}"),
+    (_PLACE, rf"(sourceforge\.net/projects/{_NAME})", "code", "https://{0}"),
+    (_PLACE, r"(anonymous\.4open\.science/r/[\w-]{1,80})", "code", "https://{0}"),
+    (_PLACE, rf"(colab\.research\.google\.com/drive/{_NAME})", "demo", "https://{0}"),
+    (_PLACE, rf"(sites\.google\.com/{_SITE}/{_NAME}(?:/{_NAME}){{0,3}})", "project", "https://{0}"),
+    (_PLACE, rf"([a-z0-9][a-z0-9-]{{0,62}}\.gitlab\.io(?:/{_NAME}){{0,4}})", "project", "https://{0}"),
+    (_PLACE, r"(osf\.io/[a-z0-9]{5})(?![\w-])", "project", "https://{0}"),
+)
+_PLACES = tuple(
     (re.compile(before + pattern, re.IGNORECASE | re.ASCII), kind, spelt)
-    for before, pattern, kind, spelt in (
-        # A registry's DOI, however it is written: bare, with doi: or as an address.
-        ("", r"\b10\.(5281/zenodo\.\d{1,12})", "dataset", "https://doi.org/10.{0}"),
-        ("", r"\b10\.(6084/m9\.figshare\.(?:c\.)?\d{1,12})", "dataset", "https://doi.org/10.{0}"),
-        ("", r"\b10\.(7910/dvn/[a-z0-9]{4,12})", "dataset", "https://doi.org/10.{0}"),
-        ("", r"\b10\.(5061/dryad\.[a-z0-9]{3,24})", "dataset", "https://doi.org/10.{0}"),
-        ("", r"\b10\.(17605/osf\.io/[a-z0-9]{5})\b", "project", "https://doi.org/10.{0}"),
-        (_PLACE, r"zenodo\.org/records?/(\d{1,12})", "dataset", "https://doi.org/10.5281/zenodo.{0}"),
-        (_PLACE, rf"(figshare\.com/articles/{_NAME}(?:/{_NAME}){{0,3}})", "dataset", "https://{0}"),
-        (_PLACE, rf"(kaggle\.com/datasets/{_NAME}/{_NAME})", "dataset", "https://www.{0}"),
-        (_PLACE, rf"(kaggle\.com/models/{_NAME}/{_NAME})", "model", "https://www.{0}"),
-        (_PLACE, rf"(modelscope\.cn/datasets/{_NAME}/{_NAME})", "dataset", "https://{0}"),
-        (_PLACE, rf"(modelscope\.cn/models/{_NAME}/{_NAME})", "model", "https://{0}"),
-        (_PLACE, rf"(bitbucket\.org/{_NAME}/{_NAME})", "code", "https://{0}"),
-        (_PLACE, rf"(gitee\.com/{_NAME}/{_NAME})", "code", "https://{0}"),
-        (_PLACE, rf"(sourceforge\.net/projects/{_NAME})", "code", "https://{0}"),
-        (_PLACE, r"(anonymous\.4open\.science/r/[\w-]{1,80})", "code", "https://{0}"),
-        (_PLACE, rf"(colab\.research\.google\.com/drive/{_NAME})", "demo", "https://{0}"),
-        (_PLACE, rf"(sites\.google\.com/{_SITE}/{_NAME}(?:/{_NAME}){{0,3}})", "project", "https://{0}"),
-        (_PLACE, rf"([a-z0-9][a-z0-9-]{{0,62}}\.gitlab\.io(?:/{_NAME}){{0,4}})", "project", "https://{0}"),
-        (_PLACE, r"(osf\.io/[a-z0-9]{5})(?![\w-])", "project", "https://{0}"),
-    )
+    for before, pattern, kind, spelt in _WHERE
 )
 # Elsewhere a page is a project's where the words before it say so.
 _PROJECT = re.compile(
