@@ -200,8 +200,10 @@ def followed() -> list[Followed]:
             raise ImproperlyConfigured(
                 f"BROADSHEET_SOURCES names {name!r}, which is no source. There are: {', '.join(RHYTHM)}."
             )
-        every = timedelta(minutes=rhythm[name])
-        found += [Followed(name, part, every) for part in _parts(name)]
+        found += [
+            Followed(name, part, timedelta(minutes=max(_least(name, part), rhythm[name])))
+            for part in _parts(name)
+        ]
     return found
 
 
@@ -219,12 +221,42 @@ def _rhythm() -> dict[str, float]:
             raise ImproperlyConfigured(
                 f"BROADSHEET_SOURCE_RHYTHM={word!r} must be a source and minutes, such as arxiv=120."
             )
-        least = 0 if settings.LOOPBACK_PAUSE is not None or name == "folder" else LEAST_MINUTES
-        found[name] = max(least, float(minutes))
+        found[name] = float(minutes)
     return found
 
 
+def _least(name: str, part: str) -> int:
+    """Minutes that must lie between two harvests: none for a folder, nor for a server on this machine where
+    the settings allow that one to be asked at will."""
+    from broadsheet.sources.asking import host_and_port, is_loopback
+
+    at_will = settings.LOOPBACK_PAUSE is not None and is_loopback(host_and_port(_address(name, part)))
+    return 0 if name == "folder" or at_will else LEAST_MINUTES
+
+
+def _address(name: str, part: str) -> str:
+    """The address at which a source is asked; empty for a folder."""
+    known = {
+        "arxiv": settings.ARXIV_OAI_URL,
+        "arxiv-rss": settings.ARXIV_RSS_URL,
+        "huggingface": settings.HUGGINGFACE_URL,
+        "github": settings.GITHUB_URL,
+        "openalex": settings.OPENALEX_URL,
+        "semanticscholar": settings.SEMANTICSCHOLAR_URL,
+        "biorxiv": settings.BIORXIV_URL,
+        "medrxiv": settings.BIORXIV_URL,
+        "openreview": settings.OPENREVIEW_URL,
+        "feeds": part,
+    }
+    return known.get(name, "")
+
+
 WATCHERS = frozenset({"github", "openalex", "semanticscholar"})
+
+
+def daily(name: str) -> int | None:
+    """How many questions a day (UTC) a metered source may be asked; None where nobody counts."""
+    return {"openalex": settings.OPENALEX_DAILY, "semanticscholar": settings.SEMANTICSCHOLAR_DAILY}.get(name)
 
 
 def watcher(name: str) -> Watcher:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar as calendars
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from broadsheet import exports, trending
 from broadsheet.models import Paper
 from broadsheet.trending import Filters, Listing, Window
-from broadsheet.web import cards, links, papers
+from broadsheet.web import cards, limits, links, papers
 from broadsheet.web.asked import filters_of, moment_of, page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.pager import Pager
@@ -44,6 +44,14 @@ def listing(request: HttpRequest, period: str, key: str = "") -> HttpResponse:
     filters, page, moment = filters_of(request), page_number(request), moment_of(request)
     if moment is None:
         return _shown(request, trending.listing(window, filters, page, social=look(request).share))
+    return _past(request, window, moment, filters, page)
+
+
+# Its order is worked out from the logs of every paper in the window, which may take seconds.
+@limits.reads("past", limits.Limit(20, limits.MINUTE))
+def _past(
+    request: HttpRequest, window: Window, moment: datetime, filters: Filters, page: int
+) -> HttpResponse:
     return _shown(request, trending.as_of(window, moment, filters, page, settings.PAGE_SIZE), moment)
 
 
@@ -104,6 +112,7 @@ def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None)
         "shown": pager.shown,
         "start": pager.start,
         "moment": moment,
+        "by_day": moment and datetime.now(UTC) - moment > timedelta(days=trending.WHOLE_DAYS),
         "now": _href(window.path, filters),
         "turned": look(request).social if not moment and window.period != "all" else "100",
     }
