@@ -1,4 +1,4 @@
-"""RSS 2.0, Atom 1.0 and JSON Feed 1.1 of every listing, every author and every search.
+"""RSS 2.0, Atom 1.0 and JSON Feed 1.1 of every listing, every author, every search from words or papers.
 
 Specifications: https://www.rssboard.org/rss-specification, RFC 4287, https://www.jsonfeed.org/version/1.1/
 Nothing in a feed depends on the clock, so an unchanged listing is an unchanged file and is answered
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from email.utils import format_datetime
 from html import escape
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
@@ -26,6 +26,7 @@ from broadsheet import identifiers, search, text, trending
 from broadsheet.community import collecting, threads
 from broadsheet.community import following as community_following
 from broadsheet.models import Author, Comment, Paper
+from broadsheet.web import several
 from broadsheet.web import talk as talk_pages
 from broadsheet.web.following import organization_path
 from broadsheet.web.searching import NO_WORDS, Asked
@@ -121,6 +122,24 @@ def found(request: HttpRequest, form: str) -> HttpResponse:
     said = ", ".join(each for each in narrowed if each)
     title = f"{settings.SITE_NAME}: {words}" + (f" ({said})" if said else "")
     return _respond(request, form, title, f"Papers found by {words}", answer.papers, asked.href)
+
+
+@require_safe
+def alike(request: HttpRequest, form: str) -> HttpResponse:
+    """A search from papers: what is new among those like them, unless another order is asked for."""
+    asked, rows, _ = several.read(request, sort="date")
+    if not asked.like:
+        raise BadRequest(several.NO_PAPERS)
+    answer = search.like(
+        [rows[name] for name in asked.like],
+        [rows[name] for name in asked.unlike],
+        per_page=SIZE,
+        sort=cast("search.Sort", asked.sort),
+    )
+    first = text.text_plain(text.shorten(rows[asked.like[0]].title, NAME))
+    more = f" and {len(asked.like) - 1} more" if len(asked.like) > 1 else ""
+    title = f"{settings.SITE_NAME}: like {first}{more}"
+    return _respond(request, form, title, f"Papers like {first}{more}", answer.papers, asked.href)
 
 
 # What readers say and keep
