@@ -309,6 +309,9 @@ SEMANTICSCHOLAR_DAILY = _number("BROADSHEET_SEMANTICSCHOLAR_DAILY", 500, 1, 100_
 DOI_URL = _web_address("BROADSHEET_DOI_URL", "https://doi.org")
 ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
 
+# Another Broadsheet whose papers commands show instead of this machine's, unless --remote names one.
+REMOTE = _web_address("BROADSHEET_REMOTE", "")
+
 # The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
 # the first that fits; and how often one address may ask for data in a minute (0: as often as it likes).
 API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
@@ -475,7 +478,13 @@ def _database() -> dict[str, Any]:
         raise ImproperlyConfigured(
             "DATABASE_URL must look like postgres://user:password@host/name. Without it, SQLite is used."
         )
-    return {**dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}
+    try:
+        return {**dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name; signs such "
+            "as @ or / in a password are written as %40 and %2F."
+        ) from error
 
 
 DATABASES = {"default": _database()}
