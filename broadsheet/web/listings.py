@@ -126,13 +126,18 @@ def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None)
         "fields": _fields(window, filters),
         "every_field": _href(window.path, Filters("", filters.has)),
         "canonical": address(request, _href(window.path, filters) if moment else pager.href(found.page)),
-        "feeds": links.feeds(window.path, filters.query),
+        "feeds": links.feeds(window.path, _with_share(filters.query, known["turned"])),
         "exports": links.citations(window.path, filters.query, found.page),
         "offer": found.page == 1,
         "calendar": f"/calendar?month={(_day_in(found) or trending.today()):%Y-%m}",
         "empty_house": not found.total and window.first is None and not filters.query,
     }
     return render(request, "listing.html", known, status=404 if _is_empty(found) else 200)
+
+
+def _with_share(query: str, social: str) -> str:
+    """A feed reader has no cookie and no account, so a feed's address says how much votes count there."""
+    return query if social == "100" else "&".join(filter(None, (query, f"social={social}")))
 
 
 def _is_empty(found: Listing) -> bool:
