@@ -150,11 +150,15 @@ def at_once(household: Household, voters: int) -> dict[str, Any]:
 
 
 def killed(household: Household, kills: int, each: int, seed: int) -> dict[str, Any]:
-    """`kills` times: `each` readers vote, and at a random moment the whole server is killed (SIGKILL)."""
+    """`kills` times: `each` readers vote, and at a random moment the whole server is killed (SIGKILL).
+
+    At the end those who got no answer press the button once more, on a server that nobody kills.
+    """
     chance = random.Random(seed)
     known = furnish(household, kills * each)
     acknowledged: set[int] = set()
-    unanswered = lost = unequal = 0
+    unanswered: list[Voter] = []
+    lost = unequal = 0
     for turn in range(kills):
         process = household.start("serve")
         try:
@@ -169,7 +173,7 @@ def killed(household: Household, kills: int, each: int, seed: int) -> dict[str, 
             if process.stdout:
                 process.stdout.close()
         acknowledged |= {answer.reader for answer in answers if answer.status == 303}
-        unanswered += sum(answer.status != 303 for answer in answers)
+        unanswered += [voter for voter in voters if voter[0] not in acknowledged]
         sql = f"SELECT reader_id FROM broadsheet_upvote WHERE paper_id = {known['paper']}"
         kept = {row[0] for row in ask(household, sql)}
         lost = len(acknowledged - kept)
@@ -179,13 +183,16 @@ def killed(household: Household, kills: int, each: int, seed: int) -> dict[str, 
                 f"  {turn + 1} kills: {len(acknowledged)} answered, {lost} lost, {unequal} unequal",
                 flush=True,
             )
+    with household.running():
+        again = asyncio.run(_all(household.port, known["path"], unanswered, None))
     shown, rows, log = counts(household, known["paper"])
     return {
         "database": household.database,
         "kills": kills,
         "votes": kills * each,
         "answered": len(acknowledged),
-        "unanswered": unanswered,
+        "unanswered": len(unanswered),
+        "answered_when_asked_again": sum(answer.status == 303 for answer in again),
         "answered_and_lost": lost,
         "kills_after_which_counts_differ": unequal,
         "shown": shown,

@@ -10,8 +10,9 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -200,8 +201,10 @@ def followed() -> list[Followed]:
             raise ImproperlyConfigured(
                 f"BROADSHEET_SOURCES names {name!r}, which is no source. There are: {', '.join(RHYTHM)}."
             )
-        every = timedelta(minutes=rhythm[name])
-        found += [Followed(name, part, every) for part in _parts(name)]
+        found += [
+            Followed(name, part, timedelta(minutes=max(_least(name, part), rhythm[name])))
+            for part in _parts(name)
+        ]
     return found
 
 
@@ -219,12 +222,42 @@ def _rhythm() -> dict[str, float]:
             raise ImproperlyConfigured(
                 f"BROADSHEET_SOURCE_RHYTHM={word!r} must be a source and minutes, such as arxiv=120."
             )
-        least = 0 if settings.LOOPBACK_PAUSE is not None or name == "folder" else LEAST_MINUTES
-        found[name] = max(least, float(minutes))
+        found[name] = float(minutes)
     return found
 
 
+def _least(name: str, part: str) -> int:
+    """Minutes that must lie between two harvests: none for a folder, nor for a server on this machine where
+    the settings allow that one to be asked at will."""
+    from broadsheet.sources.asking import host_and_port, is_loopback
+
+    at_will = settings.LOOPBACK_PAUSE is not None and is_loopback(host_and_port(_address(name, part)))
+    return 0 if name == "folder" or at_will else LEAST_MINUTES
+
+
+def _address(name: str, part: str) -> str:
+    """The address at which a source is asked; empty for a folder."""
+    known = {
+        "arxiv": settings.ARXIV_OAI_URL,
+        "arxiv-rss": settings.ARXIV_RSS_URL,
+        "huggingface": settings.HUGGINGFACE_URL,
+        "github": settings.GITHUB_URL,
+        "openalex": settings.OPENALEX_URL,
+        "semanticscholar": settings.SEMANTICSCHOLAR_URL,
+        "biorxiv": settings.BIORXIV_URL,
+        "medrxiv": settings.BIORXIV_URL,
+        "openreview": settings.OPENREVIEW_URL,
+        "feeds": part,
+    }
+    return known.get(name, "")
+
+
 WATCHERS = frozenset({"github", "openalex", "semanticscholar"})
+
+
+def daily(name: str) -> int | None:
+    """How many questions a day (UTC) a metered source may be asked; None where nobody counts."""
+    return {"openalex": settings.OPENALEX_DAILY, "semanticscholar": settings.SEMANTICSCHOLAR_DAILY}.get(name)
 
 
 def watcher(name: str) -> Watcher:
@@ -266,16 +299,55 @@ def _loaded(module: str, name: str, *given: Any) -> Any:
     return getattr(import_module(f"broadsheet.sources.{module}"), name)(asker(), *given)
 
 
+# Whose DOIs these are: bioRxiv's and medRxiv's, in whose name openRxiv gives them out since 2025.
+_PREPRINT_DOIS = ("doi:10.1101/", "doi:10.64898/")
+_ACL_DOI = "doi:10.18653/v1/"
+
+
 def look_up(identifier: str, patience: float = 10.0) -> PaperRecord | None:
     """What its home says of one paper, by canonical identifier; None if its home does not know it, or
-    if nobody here knows its home. Takes up to `patience` seconds. Raises SourceError if not now."""
-    if identifiers.scheme(identifier) != "arxiv":
+    if nobody here knows its home.
+
+    arXiv is asked for its papers, bioRxiv and medRxiv for theirs, OpenReview for its own, and the registry
+    of the DOI for all others (the ACL Anthology's too). What comes may lack the abstract, or know the month
+    of publication alone. Takes up to `patience` seconds. Raises SourceError with a sentence for people if
+    not now, or if this server asks nobody.
+    """
+    scheme = identifiers.scheme(identifier)
+    if scheme == "arxiv":
+        api = arxiv_api()
+        if api is None:
+            raise SourceError("This server does not ask arXiv for papers that it does not have yet.")
+        told = api.look_up([identifier], patience=patience, tries=2)
+        return next((one for one in told if isinstance(one, PaperRecord)), None)
+    if scheme not in ("doi", "openreview", "acl"):
         return None
-    api = arxiv_api()
-    if api is None:
-        raise SourceError("This server does not ask arXiv for papers that it does not have yet.")
-    told = api.look_up([identifier], patience=patience, tries=2)
-    return next((one for one in told if isinstance(one, PaperRecord)), None)
+    if not settings.SOURCES:
+        raise SourceError("This server asks no other one for papers that it does not have yet.")
+    for ask in _homes(identifier):
+        if found := ask(identifier, patience):
+            return found
+    return None
+
+
+def _homes(identifier: str) -> Iterator[Callable[[str, float], PaperRecord | None]]:
+    """Whom to ask about a paper, the first to be asked first."""
+    if identifier.startswith("openreview:"):
+        yield _loaded("openreview", "OpenReviewSource", settings.OPENREVIEW_URL).look_up
+        return
+    if identifier.startswith(_PREPRINT_DOIS):
+        for server in ("biorxiv", "medrxiv"):
+            yield _loaded("biorxiv", "BiorxivSource", settings.BIORXIV_URL, server).look_up
+    registry = _loaded("doi", "DoiRegistry", settings.DOI_URL)
+    if identifier.startswith("acl:"):
+
+        def by_doi(name: str, patience: float) -> PaperRecord | None:
+            found = registry.look_up(_ACL_DOI + name.removeprefix("acl:").lower(), patience)
+            return replace(found, identifiers=(name, *found.identifiers)) if found else None
+
+        yield by_doi
+    else:
+        yield registry.look_up
 
 
 def close() -> None:

@@ -1,4 +1,4 @@
-"""RSS 2.0, Atom 1.0 and JSON Feed 1.1 of every listing, every author and every search.
+"""RSS 2.0, Atom 1.0 and JSON Feed 1.1 of every listing, every author, every search from words or papers.
 
 Specifications: https://www.rssboard.org/rss-specification, RFC 4287, https://www.jsonfeed.org/version/1.1/
 Nothing in a feed depends on the clock, so an unchanged listing is an unchanged file and is answered
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from email.utils import format_datetime
 from html import escape
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
@@ -26,7 +26,9 @@ from broadsheet import identifiers, search, text, trending
 from broadsheet.community import collecting, threads
 from broadsheet.community import following as community_following
 from broadsheet.models import Author, Comment, Paper
+from broadsheet.web import several
 from broadsheet.web import talk as talk_pages
+from broadsheet.web.asked import share_of
 from broadsheet.web.following import organization_path
 from broadsheet.web.searching import NO_WORDS, Asked
 
@@ -81,17 +83,18 @@ def newest(request: HttpRequest, form: str, period: str = "day") -> HttpResponse
     day = trending.newest_day()
     if day is None:
         return _answer(request, form, trending.listing(trending.ALL_TIME, filters, 1, SIZE))
+    share = share_of(request)
     windows = {"day": trending.day_window, "week": trending.week_window, "month": trending.month_window}
-    found = trending.listing(windows[period](day), filters, 1, SIZE)
+    found = trending.listing(windows[period](day), filters, 1, SIZE, share)
     if not found.total and found.previous:
-        found = trending.listing(found.previous, filters, 1, SIZE)
+        found = trending.listing(found.previous, filters, 1, SIZE, share)
     return _answer(request, form, found)
 
 
 @require_safe
 def listing(request: HttpRequest, form: str, period: str, key: str = "") -> HttpResponse:
     window = trending.parse(period, key)
-    found = trending.listing(window, _filters(request), 1, SIZE)
+    found = trending.listing(window, _filters(request), 1, SIZE, share_of(request))
     if not found.total and window.first is not None and not found.filters.query:
         raise Http404(f"There are no papers in “{window.title}”.")
     return _answer(request, form, found)
@@ -121,6 +124,24 @@ def found(request: HttpRequest, form: str) -> HttpResponse:
     said = ", ".join(each for each in narrowed if each)
     title = f"{settings.SITE_NAME}: {words}" + (f" ({said})" if said else "")
     return _respond(request, form, title, f"Papers found by {words}", answer.papers, asked.href)
+
+
+@require_safe
+def alike(request: HttpRequest, form: str) -> HttpResponse:
+    """A search from papers: what is new among those like them, unless another order is asked for."""
+    asked, rows, _ = several.read(request, sort="date")
+    if not asked.like:
+        raise BadRequest(several.NO_PAPERS)
+    answer = search.like(
+        [rows[name] for name in asked.like],
+        [rows[name] for name in asked.unlike],
+        per_page=SIZE,
+        sort=cast("search.Sort", asked.sort),
+    )
+    first = text.text_plain(text.shorten(rows[asked.like[0]].title, NAME))
+    more = f" and {len(asked.like) - 1} more" if len(asked.like) > 1 else ""
+    title = f"{settings.SITE_NAME}: like {first}{more}"
+    return _respond(request, form, title, f"Papers like {first}{more}", answer.papers, asked.href)
 
 
 # What readers say and keep

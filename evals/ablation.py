@@ -16,10 +16,10 @@ import numpy as np
 from broadsheet.index import Hit, Words, words
 from broadsheet.index.embedded import EmbeddedIndex
 from broadsheet.index.words import Weights
-from evals.data import topics
+from evals.data import Topic
 from evals.known_items import Item, items
 from evals.measures import Floats, interval, ndcg, recall
-from evals.ranking import Recipe, ranked
+from evals.ranking import Recipe, fused, ranked
 from evals.report import Table, percent
 from evals.topics import DEFAULT, LISTED, NDCG_AT, RECALL_AT
 from evals.workplace import BATCH, Workplace
@@ -97,22 +97,41 @@ def _unstemmed(place: Workplace) -> EmbeddedIndex:
 
 def _topics(place: Workplace, parts: Sequence[Part]) -> Table:
     heads = ("ranking", f"recall@{RECALL_AT}", f"nDCG@{NDCG_AT}", "recall − everything", "nDCG − everything")
-    asked = [topic for topic in topics(place.corpus) if not topic.development]
+    asked = [topic for topic in place.topics() if not topic.development]
     table = Table(f"Ablation on topics, test half: {len(asked)} headings", heads)
+    if not asked:
+        place.say(
+            "ablation: none of these papers stands under a heading of the test half; topics are left out"
+        )
+        return table
+    found = {part.name: [_lists(place, part, topic.query, LISTED) for topic in asked] for part in parts}
+    # All at once: embedding heading by heading would write the store to disk each time.
+    read = {
+        key
+        for part in parts
+        for lists in found[part.name]
+        for key in list(fused(part.recipe, lists))[: part.recipe.rerank if part.recipe.trust else 0]
+    }
+    place.minilm_store.embed([place.text(row) for row in sorted(read)], place.say)
     base: Floats | None = None
     for part in parts:
-        scored = []
-        for topic in asked:
-            order = _ranked(place, part, topic.query, LISTED)
-            relevant = [float(key in topic.relevant) for key in order[:NDCG_AT]]
-            gain = ndcg(relevant, [1.0] * len(topic.relevant), NDCG_AT)
-            scored.append((recall(order, set(topic.relevant), RECALL_AT), gain))
-        mine = np.array(scored)
+        mine = np.array(
+            [_scored(place, part, *one) for one in zip(asked, found[part.name], strict=True)],
+        )
         base = mine if base is None else base
         less = [_gained(mine[:, column] - base[:, column]) for column in (0, 1)]
         table.rows.append((part.name, percent(mine[:, 0]), percent(mine[:, 1]), *less))
         place.say(f"ablation: {part.name}")
     return table
+
+
+def _scored(
+    place: Workplace, part: Part, topic: Topic, lists: Sequence[Sequence[Hit]]
+) -> tuple[float, float]:
+    order = ranked(part.recipe, lists, lambda rows: place.cosines(topic.query, rows))
+    relevant = [float(key in topic.relevant) for key in order[:NDCG_AT]]
+    gain = ndcg(relevant, [1.0] * len(topic.relevant), NDCG_AT)
+    return recall(order, set(topic.relevant), RECALL_AT), gain
 
 
 def _known(place: Workplace, parts: Sequence[Part]) -> Table:
@@ -136,9 +155,13 @@ def _found(place: Workplace, part: Part, asked: Sequence[Item]) -> Iterator[str]
         )
 
 
-def _ranked(place: Workplace, part: Part, query: str, depth: int) -> list[int]:
+def _lists(place: Workplace, part: Part, query: str, depth: int) -> list[list[Hit]]:
     near = place.index.nearest(place.static.name, place.static.embed_query(query), limit=depth)
-    lists = [part.lexical(query, depth), near]
+    return [part.lexical(query, depth), near]
+
+
+def _ranked(place: Workplace, part: Part, query: str, depth: int) -> list[int]:
+    lists = _lists(place, part, query, depth)
     return ranked(part.recipe, lists, lambda rows: place.cosines(query, rows))
 
 

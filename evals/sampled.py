@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 
 from broadsheet.index import Filter, Hit, Words
-from evals.data import topics
 from evals.ranking import Recipe
 from evals.report import Table
 from evals.topics import tables
@@ -38,7 +37,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 def run(place: Workplace) -> list[Table]:
-    asked = topics(place.corpus)
+    asked = place.topics()
     rows = _sample(place, frozenset().union(*(topic.relevant for topic in asked)))
     vectors = place.minilm_store.embed([place.text(row) for row in rows], place.say)
     only = Filter(only=frozenset(rows))

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from broadsheet.index import Hit
-from evals.data import Topic, topics
+from evals.data import Topic
 from evals.measures import interval, ndcg, recall
 from evals.ranking import Recipe, fused, ranked
 from evals.report import Table, percent
@@ -53,14 +53,14 @@ EXPLORED: dict[str, Recipe] = {
 
 def run(place: Workplace) -> list[Table]:
     """Both halves, for the rankings that the docs publish."""
-    asked = topics(place.corpus)
+    asked = place.topics()
     found = [place.lists(topic.query, LISTED) for topic in asked]
     return tables(place, asked, found, CHOSEN)
 
 
 def explore(place: Workplace) -> list[Table]:
     """The development half, for everything that was tried."""
-    half = [topic for topic in topics(place.corpus) if topic.development]
+    half = [topic for topic in place.topics() if topic.development]
     found = [place.lists(topic.query, LISTED) for topic in half]
     return tables(place, half, found, EXPLORED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +14,21 @@ from broadsheet import identifiers
 from broadsheet.embedders import Embedder, open_embedder
 from broadsheet.index import Document, Hit, Words
 from broadsheet.index.embedded import EmbeddedIndex
-from evals.data import Corpus, front_page
+from evals.data import Corpus, Topic, front_page, topics
 from evals.vectors import VectorStore
 
 BATCH = 4_000  # papers indexed between two lines of progress
+SEED = 5
 
 
 @dataclass
 class Workplace:
-    """One run of the evaluations. `limit`: only so many papers of the corpus, None for all."""
+    """One run of the evaluations. `limit`: only so many papers of the corpus, None for all. `headings`: only
+    so many topics of each half, chosen by lot and the same in every run."""
 
     folder: Path
     limit: int | None = None
+    headings: int | None = None
 
     def say(self, line: str) -> None:
         """A line of progress, apart from the tables."""
@@ -33,6 +37,14 @@ class Workplace:
     @cached_property
     def corpus(self) -> Corpus:
         return Corpus(self.limit)
+
+    def topics(self) -> list[Topic]:
+        """The headings that are asked, those of the development half first."""
+        asked = topics(self.corpus)
+        halves = [[topic for topic in asked if topic.development is half] for half in (True, False)]
+        if self.headings is not None:
+            halves = [random.Random(SEED).sample(half, len(half))[: self.headings] for half in halves]
+        return halves[0] + halves[1]
 
     @cached_property
     def static(self) -> Embedder:

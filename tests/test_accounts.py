@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib.auth import SESSION_KEY
 from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from broadsheet.models import Reader, Session
 from broadsheet.web import limits
+from broadsheet.web.sessions import SessionStore
 from tests import factories, people
 from tests.pages.reading import get, queries, read
 
@@ -312,6 +316,18 @@ def test_what_a_signed_in_reader_sees_is_kept_nowhere(path: str) -> None:
     response = people.signed_in(people.reader()).get(path, follow=True)
     assert response.headers["Cache-Control"] == "private, no-store"
     assert "Cookie" in response.headers["Vary"]
+
+
+def test_who_comes_with_a_session_is_the_reader_as_they_stand() -> None:
+    """The query of every signed-in page is kept as text; what it brings is what the ORM would."""
+    alice = people.reader("alice", about="Reads.", distrusted_at=timezone.now(), show_votes=False)
+    browser = people.signed_in(alice)
+    session = SessionStore(browser.session.session_key)
+    assert session[SESSION_KEY] == str(alice.pk) and session.reader is not None
+    stored = Reader.objects.filter(pk=alice.pk).values().get()
+    assert {name: getattr(session.reader, name) for name in stored} == stored
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert SessionStore(browser.session.session_key).load() == {}
 
 
 def test_a_listing_costs_a_reader_at_most_two_queries_more(client: Client) -> None:

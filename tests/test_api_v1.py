@@ -53,6 +53,33 @@ def test_listings_search_papers_and_related_are_told(client: Client) -> None:
     assert cursor == ""
 
 
+def test_every_score_comes_with_the_terms_that_it_is_made_of(client: Client) -> None:
+    for number in range(1, 4):
+        factories.paper(number, signals=(factories.votes(5 * number), factories.votes(3, kind="comments")))
+    told = client.get("/api/v1/listings/day?key=2025-03-14").json()["papers"]
+    assert [one["place"] for one in told] == [1, 2, 3] and not told[0]["reserved"]
+    assert told[0]["identifier"] == "2503.00003" and told[0]["score"] > told[1]["score"]
+    for one in told:
+        assert one["why"][0]["label"] == "Votes" and one["why"][0]["detail"].endswith("elsewhere")
+        assert sum(term["points"] for term in one["why"]) == pytest.approx(one["score"], abs=0.01)
+    trending = client.get("/api/v1/listings/trending").json()["papers"][0]
+    assert trending["why"][-1]["label"] == "Age" and trending["why"][-1]["points"] < 0
+    whole = client.get("/api/v1/papers/2503.00003").json()
+    assert whole["score"] == told[0]["score"] and whole["why"][0] == told[0]["why"][0]
+
+
+def test_votes_can_be_turned_down_in_a_listing(client: Client) -> None:
+    factories.paper(1, signals=(factories.votes(900),))
+    for number in range(2, 40):
+        factories.paper(number)
+    loud = client.get("/api/v1/listings/day?key=2025-03-14").json()["papers"]
+    quiet = client.get("/api/v1/listings/day?key=2025-03-14&social=0").json()["papers"]
+    assert loud[0]["identifier"] == "2503.00001"
+    assert [one["identifier"] for one in quiet] != [one["identifier"] for one in loud]
+    assert {one["identifier"] for one in quiet} == {one["identifier"] for one in loud}
+    assert client.get("/api/v1/listings/day?key=2025-03-14&social=101").status_code == 400
+
+
 def test_an_unchanged_answer_is_not_sent_again(client: Client) -> None:
     factories.paper(1)
     first = client.get("/api/v1/papers/2503.00001")

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from bench.household import BenchError
+from bench.household import BenchError, Household, postgres
 from bench.importing import counts
 from bench.load import Limits, drive
 from bench.material import invented
 from bench.pages import Peer
 from bench.tables import Column, markdown
 from bench.timings import Timings, percentile
+from bench.voting import killed
 from tests.conftest import PROJECT
 
 PAPERS = 300
@@ -133,6 +134,17 @@ def pages_add_up(found: dict[str, Any], part: str) -> int:
         assert not row["errors"], row
         assert row["queries_max"] >= 1, row
     return sum(row["answers"] for row in rows if row["kind"] == "other")
+
+
+@pytest.mark.security_check(12)
+def test_a_vote_that_was_answered_outlives_the_server(tmp_path: Path) -> None:
+    """The server is killed while readers vote; `python -m bench.voting` does so a hundred times."""
+    url = os.environ.get("DATABASE_URL", "")
+    with postgres(url) if url else nullcontext("") as own:
+        found = killed(Household(tmp_path / "home", own), kills=2, each=12, seed=5)
+    assert (found["answered_and_lost"], found["kills_after_which_counts_differ"]) == (0, 0)
+    assert found["answered"] + found["answered_when_asked_again"] == found["votes"] == 24
+    assert found["shown"] == found["rows"] == found["log"] == 24
 
 
 def test_every_request_is_counted_and_timed() -> None:

@@ -237,4 +237,16 @@ def test_nobody_is_asked_more_often_than_every_five_minutes_but_this_machine(set
     settings.SOURCES, settings.SOURCE_RHYTHM = ["arxiv"], ["arxiv=1"]
     assert doors.followed()[0].every == timedelta(minutes=5)
     settings.LOOPBACK_PAUSE = 0.0
+    assert doors.followed()[0].every == timedelta(minutes=5), "arXiv itself is not on this machine"
+    settings.ARXIV_OAI_URL = "http://127.0.0.1:8055/oai"
     assert doors.followed()[0].every == timedelta(minutes=1)
+
+
+def test_each_feed_is_hurried_by_its_own_address_alone(settings: Settings) -> None:
+    settings.SOURCES, settings.SOURCE_RHYTHM, settings.LOOPBACK_PAUSE = ["feeds"], ["feeds=0"], 0.0
+    settings.FEEDS = [
+        "https://journal.example.org/rss",
+        "http://localhost:8123/rss",
+        "http://127.0.0.1.nip.example/",
+    ]
+    assert [one.every for one in doors.followed()] == [timedelta(minutes=many) for many in (5, 0, 5)]

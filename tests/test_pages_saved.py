@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -229,6 +230,26 @@ def test_a_search_from_papers_can_be_taken_along_as_citations(client: Client) ->
     assert link == f"/similar.bib?like={looms[0]}"
     assert "Looms 1" in client.get(link).content.decode()
     assert client.get("/similar.bib").status_code == 400
+
+
+@pytest.mark.parametrize("page", ["/similar?like={}", "/similar/{}"])
+def test_a_search_from_papers_is_a_feed_with_the_newest_first(client: Client, page: str) -> None:
+    looms, comets = names("Looms"), names("Comets")
+    links = get(client, page.format(looms[0])).links()
+    assert links["JSON Feed"] == f"/similar.json?like={looms[0]}"
+    for name in ("RSS", "Atom"):
+        assert "Looms 4" in client.get(links[name]).content.decode()
+    feed = json.loads(client.get(links["JSON Feed"]).content)
+    titles = [item["title"] for item in feed["items"]]
+    by_date = [
+        title for title in get(client, f"/similar?like={looms[0]}&sort=date").words("h2") if title in titles
+    ]
+    assert titles[: len(by_date)] == by_date and len(by_date) >= 7
+    assert feed["title"].endswith("like Looms 0")
+    nearest = json.loads(client.get(f"{links['JSON Feed']}&not={comets[0]}&sort=relevance").content)
+    assert {item["title"] for item in nearest["items"]} >= {"Looms 1", "Looms 2", "Looms 3"}
+    assert feed["home_page_url"].endswith(f"/similar?like={looms[0]}&sort=date")
+    assert client.get("/similar.rss").status_code == 400
 
 
 def test_a_search_from_many_papers_asks_the_database_no_more_than_from_one(client: Client) -> None:

@@ -22,6 +22,7 @@ from tests import factories
 from tests.answering import Reply, Request, answering
 
 pytestmark = pytest.mark.django_db
+FRIDAY = factories.FRIDAY
 SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -43,7 +44,7 @@ def test_the_page_says_what_each_source_brought_and_what_is_wrong(client: Client
     long_ago = datetime.now(UTC) - timedelta(days=3)
     state("huggingface", problem="huggingface.co cannot be reached.", succeeded_at=long_ago)
     page = client.get("/sources").content.decode()
-    assert "7 new, 0 changed, of 1234 read" in page
+    assert "7 new, 0 changed, of 1,234 read" in page
     assert "huggingface.co cannot be reached." in page and "Not fresh." in page
     assert "2 of 3 sources are well" in page
     assert "journal.example.org" in page and "hunter2" not in page
@@ -129,6 +130,35 @@ def test_what_is_gone_is_not_asked_about_again(settings: Settings) -> None:
 def test_a_counter_without_its_key_says_which_setting_is_missing(settings: Settings) -> None:
     settings.OPENALEX_KEY = ""
     assert "BROADSHEET_OPENALEX_KEY" in catalog.fetch("openalex", Wish()).problem
+
+
+def test_the_questions_of_a_day_are_counted_and_the_rest_waits_for_the_next(
+    client: Client, settings: Settings
+) -> None:
+    for number in range(1, 6):
+        factories.paper(number, published_at=datetime.now(UTC) - timedelta(days=2))
+    settings.SOURCES, settings.OPENALEX_KEY, settings.OPENALEX_DAILY = ["openalex"], "key", 2
+    settings.LOOPBACK_PAUSE = 0.0
+    with answering(lambda request: Reply(b'{"results": []}')) as stranger:
+        settings.OPENALEX_URL = stranger.url
+        settings.SOURCE_RHYTHM = ["openalex=0"]
+        for _ in range(4):
+            catalog.fetch_due()
+            Watch.objects.update(due_at=datetime.now(UTC))
+            SourceState.objects.filter(asked__lt=2).update(due_at=datetime.now(UTC))
+        assert len(stranger.asked) == 2
+        row = SourceState.objects.get()
+        midnight = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        assert row.due_at == midnight and not row.problem and not row.failures
+        assert b"Its 2 questions of today are asked" in client.get("/sources").content
+        assert "after midnight" in of_sources()[0].says
+        by_hand = catalog.fetch("openalex", Wish("part", FRIDAY, FRIDAY))
+        assert by_hand.finished and "after midnight" in by_hand.line()
+        assert len(stranger.asked) == 2, "neither a part nor days are a way round it"
+        SourceState.objects.update(asked_on=datetime.now(UTC).date() - timedelta(days=1))
+        assert not catalog.fetch("openalex", Wish()).note
+        assert len(stranger.asked) == 3
+        assert b"of today are asked" not in client.get("/sources").content
 
 
 # The watched folder

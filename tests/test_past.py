@@ -125,6 +125,20 @@ def test_a_past_page_says_what_it_is(client: Client) -> None:
     assert "as_of=2025-03-15T12%3A00Z&amp;p=2" in said
     assert client.get("/papers/week/2025-W11?as_of=2025-03-15T12%3A00Z&p=2").status_code == 200
     assert client.get("/papers/trending?as_of=2025-03-15T13:00%2B01:00").status_code == 200
+    assert "the evening before" in said
+    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%MZ}"
+    assert b"the evening before" not in client.get("/papers/trending", {"as_of": yesterday}).content
+
+
+def test_past_pages_are_rationed_and_live_ones_are_not(client: Client) -> None:
+    crowd(3)
+    cache.clear()
+    told = [client.get("/papers/trending?as_of=2025-03-15") for _ in range(45)]
+    refused = [page for page in told if page.status_code == 429]
+    # Where the minute ends in between, twenty more are due.
+    assert 5 <= len(refused) <= 25 and all(page["Retry-After"] for page in refused)
+    assert all(page.status_code == 200 for page in told[:20])
+    assert client.get("/papers/trending").status_code == 200
 
 
 @pytest.mark.parametrize("said", ["yesterday", "2999-01-01", "0001-01-01", "2025-13-01", "9" * 999, "\u0662"])

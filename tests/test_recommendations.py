@@ -59,8 +59,10 @@ def subjects(found: recommendations.Picks) -> list[str]:
 
 def test_papers_of_the_same_subject_come_first_and_the_examples_do_not_return() -> None:
     known = [paper(1), paper(2)]
-    found = recommendations.for_examples(known, limit=3)
-    assert subjects(found) == [SUBJECTS[0]] * 3
+    found = recommendations.for_examples(known, limit=6)
+    assert subjects(found)[0] == SUBJECTS[0]
+    # These are near-copies of each other, so some places go to something else.
+    assert subjects(found).count(SUBJECTS[0]) >= 4
     assert not {pick.paper.pk for pick in found.picks} & {each.pk for each in known}
     assert "like “Part" in found.picks[0].why
 

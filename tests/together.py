@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from threading import Barrier
 
 from django.db import connection
+from django.test.utils import override_settings
 
-from broadsheet import community
+from broadsheet import catalog, community
 from broadsheet.community import collecting, moderating, talking
 from broadsheet.models import (
     Collection,
@@ -24,9 +25,11 @@ from broadsheet.models import (
     Paper,
     Reaction,
     Reader,
+    SourceState,
     Submission,
 )
 from tests import factories, people
+from tests.arxiv import Corpus, StandIn, invented, standing_in
 
 MANY = 8
 
@@ -120,9 +123,29 @@ def two_papers_merged_into_each_other_at_once_leave_one() -> None:
     assert Paper.objects.filter(hidden=False).count() == 1
 
 
+def a_source_that_many_workers_want_is_fetched_by_one() -> None:
+    monday = date(2026, 8, 3)
+    SourceState.objects.create(source="arxiv", part="", read_upto=monday)
+    corpus = Corpus.of(invented(40, monday))
+    with standing_in(StandIn(corpus, date(2026, 8, 10), size=8, pause=0.002)) as stand_in:
+        followed = {
+            "SOURCES": ["arxiv"],
+            "SOURCE_RHYTHM": ["arxiv=60"],
+            "LOOPBACK_PAUSE": 0.002,
+            "ARXIV_OAI_URL": f"{stand_in.url}/oai",
+        }
+        with override_settings(**followed):
+            assert together(*[catalog.fetch_due] * MANY) == [""] * MANY
+    row = SourceState.objects.get()
+    assert not row.problem and not row.claim, row.problem
+    # Had a second one read along, these would be more.
+    assert row.in_all == row.read == Paper.objects.count() == 40
+    assert stand_in.manners.impolite == []
+
+
 def main() -> None:
     for scene in SCENES:
-        for table in (Submission, Moderation, Reader, Paper):
+        for table in (Submission, Moderation, Reader, Paper, SourceState):
             table.objects.all().delete()
         scene()
         print(scene.__name__, "holds", flush=True)  # noqa: T201
@@ -137,4 +160,5 @@ SCENES: tuple[Callable[[], None], ...] = (
     papers_put_into_a_collection_at_once_have_a_place_each,
     an_act_is_done_once_and_taken_back_once,
     two_papers_merged_into_each_other_at_once_leave_one,
+    a_source_that_many_workers_want_is_fetched_by_one,
 )

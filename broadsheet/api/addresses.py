@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from broadsheet.api import arxiv, huggingface, mcp, oai, semantic_scholar, v1
+from broadsheet.api import arxiv, huggingface, mcp, oai, pwc, semantic_scholar, v1
 
 HUGGINGFACE: list[URLPattern] = [
     path("api/daily_papers", huggingface.daily_papers),
@@ -24,6 +24,20 @@ SEMANTIC_SCHOLAR: list[URLPattern] = [
     path("s2/recommendations/v1/papers/", semantic_scholar.recommended_from),
 ]
 
+PAPERS_WITH_CODE: list[URLPattern] = [
+    path("pwc/api/v1/papers/", pwc.listed),
+    path("pwc/api/v1/papers", pwc.listed),
+    path("pwc/api/v1/papers/search", pwc.found),
+    path("pwc/api/v1/papers/recent", pwc.recent),
+    path("pwc/api/v1/papers/trending", pwc.hot),
+    path("pwc/api/v1/papers/<path:spelling>/related", pwc.related),
+    path("pwc/api/v1/papers/<path:spelling>", pwc.paper),
+    path("pwc/api/v1/research/papers/<path:spelling>/read", pwc.read),
+    path("pwc/api/v1/research/papers/<path:spelling>/lineage", pwc.lineage),
+    path("pwc/api/v1/evaluations/", pwc.evaluations),
+    path("pwc/api/v1/<path:rest>", pwc.elsewhere),
+]
+
 addresses: list[URLPattern] = [
     path("api/query", arxiv.query),
     path("oai", oai.provider),
@@ -31,4 +45,5 @@ addresses: list[URLPattern] = [
     path("api/v1/<path:rest>", v1.door),
     *HUGGINGFACE,
     *SEMANTIC_SCHOLAR,
+    *PAPERS_WITH_CODE,
 ]

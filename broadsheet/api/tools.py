@@ -48,7 +48,7 @@ def search_papers(said: Mapping[str, Any], here: str) -> str:
     narrowing = Narrowing(
         categories=tuple(_texts(said, "categories", 20)),
         first_day=first,
-        last_year=last.year if last else None,
+        last_day=last,
     )
     try:
         found = search.search(
@@ -56,11 +56,10 @@ def search_papers(said: Mapping[str, Any], here: str) -> str:
         )
     except search.BadQuery as refusal:
         raise Cannot(str(refusal)) from refusal
-    papers = [each for each in found.papers if last is None or _within(each, last)]
     head = f"{found.total:,} papers answer “{query}”." + (f" {found.note}" if found.note else "")
     if start + size < found.total:
         head += f" The next page begins with start={start + size}."
-    return _list(head, papers, here)
+    return _list(head, found.papers, here)
 
 
 def trending_papers(said: Mapping[str, Any], here: str) -> str:
@@ -200,11 +199,6 @@ def _paper(said: Mapping[str, Any]) -> Paper:
     if found is None or found.hidden:
         raise Cannot(f"No paper {name[:60]} is here. search_papers finds one by its words.")
     return found
-
-
-def _within(paper: Paper, last: date) -> bool:
-    day = paper.published_at.date() if paper.published_at else paper.month_date
-    return day is not None and day <= last
 
 
 def _line(words: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,9 @@ api = NinjaAPI(
 
 Limit = Annotated[int, Query(50, ge=1, le=100, description="how many papers")]
 Page = Annotated[int, Query(1, ge=1, le=6_000, description="the page, from 1")]
+Social = Annotated[
+    int, Query(100, ge=0, le=100, description="how much votes count in the order, in per cent")
+]
 Period = Literal["day", "week", "month", "trending", "all"]
 
 
@@ -59,6 +63,22 @@ class PaperOut(Schema):
     has_models: bool
 
 
+class WhyOut(Schema):
+    """One term of a score, in words and points; docs/ranking.md publishes the formula."""
+
+    label: str
+    detail: str
+    points: float
+
+
+class ListedOut(PaperOut):
+    place: int
+    reserved: bool
+    """The place is kept for a paper that nobody has voted on."""
+    score: float
+    why: list[WhyOut]
+
+
 class LinkOut(Schema):
     kind: str
     url: str
@@ -70,6 +90,9 @@ class WholePaperOut(PaperOut):
     licence: str
     doi: str | None
     links: list[LinkOut]
+    score: float
+    why: list[WhyOut]
+    """The terms of the score, then those of trending; the first add up to it."""
 
 
 class PapersOut(Schema):
@@ -85,7 +108,7 @@ class ListingOut(Schema):
     total: int
     page: int
     pages: int
-    papers: list[PaperOut]
+    papers: list[ListedOut]
 
 
 class FoundOut(PapersOut):
@@ -120,11 +143,18 @@ def papers(request: HttpRequest, limit: Limit, cursor: str = "") -> dict[str, An
 
 @api.get("/listings/{period}", response={200: ListingOut, **_REFUSALS}, summary="A ranked list")
 def listing(
-    request: HttpRequest, period: Period, limit: Limit, page: Page, key: str = "", category: str = ""
+    request: HttpRequest,
+    period: Period,
+    limit: Limit,
+    page: Page,
+    social: Social,
+    key: str = "",
+    category: str = "",
 ) -> dict[str, Any]:
-    """`key` names the day (2025-03-14), week (2025-W11) or month (2025-03)."""
+    """`key` names the day (2025-03-14), week (2025-W11) or month (2025-03). `why` says what each paper's
+    place is made of."""
     window = trending.parse(period, key[:40])
-    found = trending.listing(window, trending.Filters.parse(category), page, limit)
+    found = trending.listing(window, trending.Filters.parse(category), page, limit, social / 100)
     return {
         "period": window.period,
         "key": window.key,
@@ -132,7 +162,16 @@ def listing(
         "total": found.total,
         "page": found.page,
         "pages": found.pages,
-        "papers": _all(request, found.papers),
+        "papers": [
+            {
+                **_told(request, entry.paper),
+                "place": entry.place,
+                "reserved": entry.reserved,
+                "score": entry.paper.score or 0.0,
+                "why": [asdict(reason) for reason in entry.reasons],
+            }
+            for entry in found.entries
+        ],
     }
 
 
@@ -176,6 +215,8 @@ def paper(request: HttpRequest, identifier: str) -> dict[str, Any]:
         "licence": found.licence,
         "doi": found.doi,
         "links": list(links),
+        "score": found.score or 0.0,
+        "why": [asdict(reason) for reason in trending.reasons(found, trending.TRENDING)],
     }
 
 

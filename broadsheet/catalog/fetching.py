@@ -51,7 +51,8 @@ OnPage = Callable[["Harvest"], None]
 
 @dataclass
 class Harvest:
-    """What one run over one part of a source brought. `problem` is a sentence, empty when all went well."""
+    """What one run over one part of a source brought. `problem` is a sentence, empty when all went well;
+    `note` says why it ended before its end, where that was no trouble."""
 
     source: str
     part: str
@@ -63,6 +64,7 @@ class Harvest:
     finished: bool = False
     stopped: bool = False
     problem: str = ""
+    note: str = ""
     seconds: float = 0.0
 
     @property
@@ -75,7 +77,7 @@ class Harvest:
         return (
             f"{self.source}{f' {self.part}' if self.part else ''}: {self.read:,} read = {taken.new:,} new"
             f" + {taken.changed:,} changed + {taken.unchanged:,} unchanged + {self.refused:,} refused"
-            f" ({self.pages:,} answers, {self.seconds:,.1f} s)"
+            f" ({self.pages:,} answers, {self.seconds:,.1f} s){f'. {self.note}' if self.note else ''}"
         )
 
 
@@ -146,7 +148,9 @@ def fetch(source: str, wish: Wish, progress: OnPage | None = None) -> Harvest:
     same call after one that was cut off goes on in the middle. Ctrl-C stops between two pages. Raises
     SourceError when the source is unknown or somebody else is fetching it.
     """
-    if source != "folder" and source not in doors.WATCHERS:
+    if source == "folder" or source in doors.WATCHERS:
+        wish = Wish()  # what is due there has neither parts nor days
+    else:
         doors.live_source(source)  # says at once when there is no such source
     part = wish.part if wish.until is None else f"{wish.part} {wish.since or ''}..{wish.until}".strip()
     _let_go_of_the_dead()
@@ -246,7 +250,8 @@ def _run(
 @dataclass
 class _Portion:
     """Some of what a source has. `take` writes it and says what became of it, inside the transaction that
-    also keeps `cursor`. `more`: the harvest has not ended with it."""
+    also keeps `cursor`. `more`: the harvest has not ended with it. `until`: it ends before its end and goes
+    on then, for the reason that `note` tells."""
 
     take: Callable[[datetime], tuple[Taken, int]]
     cursor: str
@@ -254,6 +259,8 @@ class _Portion:
     upto: date | None = None
     total: int | None = None
     at: str = ""
+    until: datetime | None = None
+    note: str = ""
 
 
 def _steps(state: SourceState, asked: Wish | None) -> Callable[[], _Portion]:
@@ -284,7 +291,7 @@ def _pages(state: SourceState, asked: Wish | None) -> Callable[[], _Portion]:
 
 
 def _counts(state: SourceState) -> Callable[[], _Portion]:
-    watcher = doors.watcher(state.source)
+    watcher, budget = doors.watcher(state.source), doors.daily(state.source)
     state.new = state.changed = state.read = state.refused = 0
     asked = 0
 
@@ -293,12 +300,36 @@ def _counts(state: SourceState) -> Callable[[], _Portion]:
         bookmark, more = watching.enrol(state.source, state.cursor)
         if more:
             return _Portion(lambda now: (Taken(), 0), bookmark, more=True)
-        seen = watching.ask(watcher)
+        keys = watching.due_keys(watcher)
+        if not keys:
+            return _Portion(lambda now: (Taken(), 0), bookmark, more=False)
+        if budget is not None and not _spent_one(state, budget):
+            return _Portion(
+                lambda now: (Taken(), 0), bookmark, more=False, until=_tomorrow(), note=spent(budget)
+            )
+        seen = watching.ask(watcher, keys)
         asked += 1
-        more = bool(seen) and asked < watching.MOST_QUESTIONS
+        more = asked < watching.MOST_QUESTIONS
         return _Portion(lambda now: (watching.write(watcher, seen), 0), bookmark, more)
 
     return step
+
+
+def _spent_one(state: SourceState, budget: int) -> bool:
+    """Counts one more question of today before it is asked, so that a kill gives none away; False when
+    today's are used up."""
+    today, row = moments.today(), SourceState.objects.filter(pk=state.pk)
+    row.exclude(asked_on=today).update(asked_on=today, asked=0)
+    return bool(row.filter(asked_on=today, asked__lt=budget).update(asked=F("asked") + 1))
+
+
+def spent(budget: int) -> str:
+    """A sentence for everybody."""
+    return f"Its {budget:,} question{'s' * (budget != 1)} of today are asked; it goes on after midnight, UTC."
+
+
+def _tomorrow() -> datetime:
+    return datetime.combine(moments.today() + timedelta(days=1), datetime.min.time(), UTC)
 
 
 def _files(state: SourceState) -> Callable[[], _Portion]:
@@ -352,14 +383,20 @@ def _keep(state: SourceState, claim: str, portion: _Portion, harvest: Harvest) -
             for name in ("cursor", "since", "until", "new", "changed", "read", "refused", "read_upto")
         }
         if not portion.more:
-            changes |= {"succeeded_at": now, "failures": 0, "problem": "", "due_at": _next(state, now)}
+            again = _next(state, now)
+            changes |= {
+                "succeeded_at": now,
+                "failures": 0,
+                "problem": "",
+                "due_at": max(again, portion.until) if again and portion.until else again,
+            }
         mine = SourceState.objects.filter(pk=state.pk, claim=claim)
         if not mine.update(claimed_until=now + LEASE, in_all=F("in_all") + taken.read, **changes):
             raise _Lost
     harvest.taken.add(taken)
     harvest.refused += refused
     harvest.pages += 1
-    harvest.total, harvest.at = portion.total, portion.at
+    harvest.total, harvest.at, harvest.note = portion.total, portion.at, portion.note
 
 
 def _next(state: SourceState, now: datetime) -> datetime | None:

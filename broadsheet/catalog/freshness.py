@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from broadsheet import doors
+from broadsheet.catalog.fetching import spent
 from broadsheet.models import SourceState
+from broadsheet.sources import moments
 from broadsheet.sources.asking import host_of
 
 # What sources are called among people.
@@ -30,7 +32,7 @@ _LATE = timedelta(hours=26)
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """One followed part of one source. `new`, `changed` and `read` are of its last harvest, or of the one
-    under way. `problem` is a sentence, empty when all is well."""
+    under way. `problem` is a sentence, empty when all is well; `note` another one, which is no trouble."""
 
     source: str
     part: str
@@ -43,6 +45,7 @@ class Freshness:
     read: int = 0
     in_all: int = 0
     problem: str = ""
+    note: str = ""
     late: bool = False
 
 
@@ -71,10 +74,18 @@ def freshness() -> list[Freshness]:
                 state.read,
                 state.in_all,
                 state.problem,
+                _note(state),
                 late,
             )
         )
     return found
+
+
+def _note(state: SourceState) -> str:
+    """A metered source that has been asked all it may be asked today says so."""
+    budget = doors.daily(state.source)
+    used_up = budget is not None and state.asked_on == moments.today() and state.asked >= budget
+    return spent(budget) if budget is not None and used_up else ""
 
 
 def _public(part: str) -> str:

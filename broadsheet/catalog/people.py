@@ -8,10 +8,12 @@ from django.db import models
 from django.db.models import OuterRef, Q
 
 from broadsheet.models import (
+    MARKS,
     Ballot,
     Claim,
     CollectionItem,
     Comment,
+    Lesson,
     Mark,
     Moderation,
     Paper,
@@ -25,6 +27,7 @@ ONCE: tuple[tuple[type[models.Model], tuple[str, ...]], ...] = (
     (Upvote, ("reader",)),
     (Mark, ("reader", "kind")),
     (CollectionItem, ("collection",)),
+    (Lesson, ("interest",)),
     (Claim, ("reader",)),
 )
 MANY: tuple[type[models.Model], ...] = (Comment, Report, Submission, Moderation)
@@ -102,7 +105,8 @@ def said_of(papers: Any) -> Any:
     return papers.filter(
         Q(upvoted_by__isnull=False)
         | Q(talk__isnull=False)
-        | Q(marks__isnull=False)
+        | Q(marks__kind__in=MARKS)
+        | Q(lessons__isnull=False)
         | Q(collected__isnull=False)
         | Q(claims__isnull=False)
         | Q(submissions__isnull=False)

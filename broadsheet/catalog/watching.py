@@ -7,7 +7,7 @@ the paper is. A level is written into the log of signals only when it has change
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,13 +57,15 @@ def _papers(after: int) -> list[tuple[int, str, int]]:
     ]
 
 
-def ask(watcher: Watcher) -> dict[str, Seen]:
-    """Asks about some of what is due; empty when nothing is."""
+def due_keys(watcher: Watcher) -> list[str]:
+    """What the next question is about; empty when nothing is due."""
     now = datetime.now(UTC)
     rows = Watch.objects.filter(source=watcher.name, due_at__lte=now).order_by("due_at", "pk")
-    keys = list(dict.fromkeys(rows.values_list("key", flat=True)[: 2 * watcher.most]))[: watcher.most]
-    if not keys:
-        return {}
+    return list(dict.fromkeys(rows.values_list("key", flat=True)[: 2 * watcher.most]))[: watcher.most]
+
+
+def ask(watcher: Watcher, keys: Sequence[str]) -> dict[str, Seen]:
+    """Asks about these things, once."""
     etags = dict(Watch.objects.filter(source=watcher.name, key__in=keys).values_list("key", "etag"))
     return {one.key: one for one in watcher.look([Watched(key, etags.get(key, "")) for key in keys])}
 

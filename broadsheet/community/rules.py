@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from broadsheet.community.refusals import Refused
 from broadsheet.models import Ban, CommunityRules, Paper, Reader
+from broadsheet.models.kept import Kept
+from broadsheet.trending.standing import READ as STANDS_BY
 
 
 def rules() -> CommunityRules:
@@ -61,7 +64,22 @@ def _spoken(seconds: int) -> str:
 
 def open_paper(key: int) -> Paper:
     """The paper, locked for this transaction, if readers may still act on it. Raises Refused otherwise."""
-    paper = Paper.objects.select_for_update().filter(pk=key).first()
+    return _open(Paper.objects.select_for_update().filter(pk=key).first())
+
+
+# What a vote reads of its paper while others wait for it: not its words.
+_COUNTED = ("identifier", *STANDS_BY)
+_by_key = Kept(lambda: Paper.objects.select_for_update().only(*_COUNTED).filter(pk=0))
+_by_name = Kept(lambda: Paper.objects.select_for_update().only(*_COUNTED).filter(identifier=""))
+
+
+def open_counts(key: int | str) -> Paper:
+    """As `open_paper`, with what its standing is worked out from alone. `key`: its number or identifier."""
+    row = (_by_name if isinstance(key, str) else _by_key).row(key)
+    return _open(Paper.from_db(connection.alias, *row) if row else None)
+
+
+def _open(paper: Paper | None) -> Paper:
     if paper is None:
         raise Refused("There is no such paper here.", 404)
     if paper.hidden:

@@ -18,8 +18,9 @@ from django.utils import timezone
 from broadsheet import trending
 from broadsheet.community import moderating
 from broadsheet.community.refusals import Refused
-from broadsheet.community.rules import may_act, open_paper
+from broadsheet.community.rules import may_act, open_counts
 from broadsheet.models import Ballot, Ban, Claim, Mark, Moderation, Paper, Reader, Upvote
+from broadsheet.models.turns import writing
 
 # A new account's vote counts a quarter and grows evenly to a whole one within a week.
 LEAST: Final = 0.25
@@ -54,11 +55,14 @@ def weight(age: timedelta) -> float:
     return min(1.0, LEAST + (1 - LEAST) * max(age, timedelta()) / GROWN_UP)
 
 
-def upvote(reader: Reader, paper: Paper | int, evidence: Evidence = Evidence()) -> Voted:
-    """The reader votes for the paper; a second vote changes nothing. Raises Refused with a sentence."""
+def upvote(reader: Reader, paper: Paper | int | str, evidence: Evidence = Evidence()) -> Voted:
+    """The reader votes for the paper; a second vote changes nothing. Raises Refused with a sentence.
+
+    `paper`: itself, its number, or its identifier as it is stored.
+    """
     now = timezone.now()
-    with transaction.atomic():
-        found = open_paper(_key(paper))
+    with writing(), transaction.atomic():
+        found = open_counts(_key(paper))
         if found.withdrawn:
             raise Refused("Its authors have withdrawn this paper, so it takes no votes.")
         known = _known_of(reader, found)
@@ -106,11 +110,11 @@ def _table(model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def take_back(reader: Reader, paper: Paper | int, evidence: Evidence = Evidence()) -> Voted:
+def take_back(reader: Reader, paper: Paper | int | str, evidence: Evidence = Evidence()) -> Voted:
     """The reader takes the vote back; where there is none nothing changes. Raises Refused."""
     now = timezone.now()
-    with transaction.atomic():
-        found = open_paper(_key(paper))
+    with writing(), transaction.atomic():
+        found = open_counts(_key(paper))
         vote = Upvote.objects.filter(reader=reader, paper=found).first()
         if vote is not None:
             if not vote.counted:
@@ -305,5 +309,5 @@ def counted(number: int, unit: str) -> str:
     return f"{number:,} {unit}{'s' * (number != 1)}"
 
 
-def _key(paper: Paper | int) -> int:
-    return paper if isinstance(paper, int) else paper.pk
+def _key(paper: Paper | int | str) -> int | str:
+    return paper.pk if isinstance(paper, Paper) else paper

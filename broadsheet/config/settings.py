@@ -302,8 +302,11 @@ GITHUB_URL = _web_address("BROADSHEET_GITHUB_URL", "https://api.github.com")
 GITHUB_TOKEN = os.environ.get("BROADSHEET_GITHUB_TOKEN", "").strip()
 OPENALEX_URL = _web_address("BROADSHEET_OPENALEX_URL", "https://api.openalex.org")
 OPENALEX_KEY = os.environ.get("BROADSHEET_OPENALEX_KEY", "").strip()
+OPENALEX_DAILY = _number("BROADSHEET_OPENALEX_DAILY", 500, 1, 100_000)
 SEMANTICSCHOLAR_URL = _web_address("BROADSHEET_SEMANTICSCHOLAR_URL", "https://api.semanticscholar.org")
 SEMANTICSCHOLAR_KEY = os.environ.get("BROADSHEET_SEMANTICSCHOLAR_KEY", "").strip()
+SEMANTICSCHOLAR_DAILY = _number("BROADSHEET_SEMANTICSCHOLAR_DAILY", 500, 1, 100_000)
+DOI_URL = _web_address("BROADSHEET_DOI_URL", "https://doi.org")
 ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
 
 # The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
@@ -315,6 +318,7 @@ DIALECTS = (
     ("/mcp", "broadsheet.api.mcp.refuse"),
     ("/api/v1/", "broadsheet.api.v1.refuse"),
     ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
+    ("/pwc/", "broadsheet.api.pwc.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )
 

@@ -131,6 +131,7 @@ _SEARCH = [
     path("searches/<int:key>/delete", saved.delete),
     path("for-you", foryou.page),
     path("similar", several.several),
+    path("similar.<feed:form>", feeds.alike),
     path("similar.<citations:form>", several.file),
     path("similar/<path:spelling>", papers.similar),
 ]

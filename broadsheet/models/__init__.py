@@ -4,12 +4,13 @@ from broadsheet.models.author import Author, Authorship
 from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
 from broadsheet.models.collection import VISIBILITIES, Collection, CollectionItem, FeedKey
+from broadsheet.models.interest import DIAL, IMPORT_STATES, Interest, Lesson, LibraryImport
 from broadsheet.models.invitation import Invitation
 from broadsheet.models.mail import SETTLED, STATES, Bounce, Message, Outbox, Pace, Suppression
 from broadsheet.models.moderation import Ban, CommunityRules, Moderation
 from broadsheet.models.paper import Alias, Link, Paper, Version
 from broadsheet.models.reader import ROLES, Reader
-from broadsheet.models.reading import FOLLOWED, MARKS, Follow, Mark, SavedSearch, Upvote
+from broadsheet.models.reading import FOLLOWED, MARKS, OPENED, Follow, Mark, SavedSearch, Upvote
 from broadsheet.models.run import Run
 from broadsheet.models.session import Session
 from broadsheet.models.signal import Signal
@@ -30,8 +31,11 @@ from broadsheet.models.tally import Tally
 
 __all__ = [
     "CAUSES",
+    "DIAL",
     "FOLLOWED",
+    "IMPORT_STATES",
     "MARKS",
+    "OPENED",
     "REACTIONS",
     "REPORT_REASONS",
     "RHYTHMS",
@@ -58,7 +62,10 @@ __all__ = [
     "FeedKey",
     "Follow",
     "Hit",
+    "Interest",
     "Invitation",
+    "Lesson",
+    "LibraryImport",
     "Link",
     "Mark",
     "Matched",

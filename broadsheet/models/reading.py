@@ -9,6 +9,8 @@ from broadsheet.models.paper import Paper
 from broadsheet.models.reader import Reader
 
 MARKS = ("saved", "read", "refused")
+# What is noted by itself: nobody lists it, but what was opened is not suggested again.
+OPENED = "opened"
 FOLLOWED = ("author", "category", "organization", "reader", "collection")
 
 
@@ -32,11 +34,12 @@ class Upvote(models.Model):
 
 
 class Mark(models.Model):
-    """What a reader keeps about a paper, seen by nobody else: saved in the library, read, not interested."""
+    """What a reader keeps about a paper, seen by nobody else: saved in the library, read, not interested;
+    and that its page was opened."""
 
     reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="marks", db_index=False)
     paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="marks")
-    kind = models.CharField(max_length=16, choices=[(kind, kind) for kind in MARKS])
+    kind = models.CharField(max_length=16, choices=[(kind, kind) for kind in (*MARKS, OPENED)])
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

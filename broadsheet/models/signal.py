@@ -1,4 +1,5 @@
-"""What the outside world says of papers: a dated log that only grows."""
+"""What the outside world says of papers: a dated log. What is older than three months is kept once a day
+(`trending.thin_due`)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ class SourceState(models.Model):
     `cursor` says where it is, `since` and `until` what it asked for, and `new`, `changed`, `read` and
     `refused` count what it brought so far; afterwards they are what the last one brought. `due_at` null:
     never by itself. Who holds `claim` until `claimed_until` is the only one to fetch.
-    `problem` is a sentence, empty when all is well; `failures` counts how often in a row.
+    `problem` is a sentence, empty when all is well; `failures` counts how often in a row. `asked` counts the
+    questions of the day `asked_on` (UTC) where a source is metered.
     """
 
     source = models.CharField(max_length=32)
@@ -34,6 +35,8 @@ class SourceState(models.Model):
     read = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     in_all = models.PositiveBigIntegerField(default=0)
+    asked_on = models.DateField(null=True, blank=True)
+    asked = models.PositiveIntegerField(default=0)
     claim = models.CharField(max_length=32, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
 

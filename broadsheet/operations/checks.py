@@ -290,6 +290,8 @@ def _of_source(one: catalog.Freshness) -> Check:
     if not one.succeeded_at:
         return Check(name, "ok", "under way" if one.under_way else "not asked yet; the worker does it")
     says = f"{_ago(one.succeeded_at)}: {one.read:,} read, {one.new:,} new, {one.changed:,} changed"
+    if one.note:
+        says = f"{says}. {one.note}"
     return Check(name, "ok", says)
 
 
@@ -439,6 +441,7 @@ def _source_fact(one: catalog.Freshness) -> dict[str, Any]:
         "new": one.new,
         "changed": one.changed,
         "problem": one.problem,
+        "note": one.note,
     }
 
 

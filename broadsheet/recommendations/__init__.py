@@ -2,8 +2,19 @@
 
 found = recommendations.for_examples([paper, other], [not_this], text="a sentence", first=day)
 found = recommendations.for_reader(reader, first=day)
+found = recommendations.for_interest(interest, viewer, first=day)
 """
 
-from broadsheet.recommendations.choosing import MOST_EXAMPLES, Pick, Picks, for_examples, for_reader
+from broadsheet.recommendations.choosing import MOST_EXAMPLES, MOST_PICKS, Pick, Picks, for_examples
+from broadsheet.recommendations.wanting import for_interest, for_reader, in_fields
 
-__all__ = ["MOST_EXAMPLES", "Pick", "Picks", "for_examples", "for_reader"]
+__all__ = [
+    "MOST_EXAMPLES",
+    "MOST_PICKS",
+    "Pick",
+    "Picks",
+    "for_examples",
+    "for_interest",
+    "for_reader",
+    "in_fields",
+]

@@ -1,20 +1,22 @@
-"""Which papers a reader, or a handful of papers, should be shown: learned, varied, with a reason each."""
+"""Which papers a taste should be shown: learned, varied, with a reason each."""
 
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Q
 
 from broadsheet import doors, scoring
 from broadsheet.embedders import EmbedderUnavailable
 from broadsheet.index import Filter, Index, IndexTrouble
-from broadsheet.models import Mark, Paper, Reader, Upvote
+from broadsheet.models import Paper
 from broadsheet.recommendations.learning import RECIPE, Background, Example, background, rank, telling
 from broadsheet.search import LONGEST_QUERY, documents
 from broadsheet.search.answering import speller_now
@@ -25,8 +27,13 @@ log = logging.getLogger("broadsheet.recommendations")
 # Of a large library the newest papers teach: what was saved years ago says less of tomorrow.
 MOST_EXAMPLES = 200
 MOST_PICKS = 200
-# Papers after which an example of a reader's history counts half.
-HALF_LIFE = 40
+# Near-copies are moved to the end of so many papers.
+BLOCK = 60
+# Of the places of a page, this one of so many goes to a paper drawn from further down.
+EXPLORING_EVERY = 10
+MOST_VOTED = 2_000
+# Papers known by their words alone that a slow model reads while somebody waits.
+MOST_READ_NOW = 20
 # Vectors drawn to learn what papers are like in general.
 DRAWN = 6_000
 # How much the points count beside unlikeness to what already stands above. To be on one subject is what was
@@ -39,53 +46,52 @@ TITLE = 80
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A paper to show and why, in words. `points` order the picks before variety does."""
+    """A paper to show and why, in words. `points` order the picks before variety does; `exploring`: it stands
+    here by chance, further from the taste than its neighbours."""
 
     paper: Paper
     points: float
     why: str
+    exploring: bool = False
 
 
 @dataclass(slots=True)
 class Picks:
-    """Papers in the order to show them, and sentences about what was not possible."""
+    """Papers in the order to show them, how many there are to leaf through, and sentences about what was not
+    possible."""
 
     picks: list[Pick] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    total: int = 0
 
 
-def for_reader(
-    reader: Reader, *, first: date | None = None, limit: int = 30, exclude: Collection[int] = ()
-) -> Picks:
-    """New papers for a reader, from what they saved, voted for and refused; the newest of it counts most.
+@dataclass(slots=True)
+class Taste:
+    """All that is known of what somebody wants, and what must not be shown.
 
-    `first`: only papers of this day or later. `exclude`: keys that must not return, such as those mailed.
-    Whatever the reader marked or voted for does not return. Empty, with a note, for a reader who has said
-    nothing yet.
+    `papers` with their weights (negative: unwanted); `texts`: papers that are not here, by their words;
+    `sentence`: what is looked for. `seen` does not return, `first` is the earliest day. `favoured` papers
+    come up whatever they are about, each with a reason. `votes` (0 to 1): how much readers' votes count.
+    `chance`: what explorations are drawn by, empty for none.
     """
-    marks = list(
-        Mark.objects.filter(reader=reader)
-        .order_by("-created_at", "-pk")
-        .values_list("paper_id", "kind")[:50_000]
-    )
-    votes = list(
-        Upvote.objects.filter(reader=reader)
-        .order_by("-created_at", "-pk")
-        .values_list("paper_id", flat=True)[:50_000]
-    )
-    refused = [key for key, kind in marks if kind == "refused"]
-    against = set(refused)
-    saved = [key for key, kind in marks if kind == "saved"]
-    liked = [key for key in dict.fromkeys(_in_turn(saved, votes)) if key not in against]
-    if not liked:
-        return Picks(notes=["Save a few papers, or vote for them, and this page becomes yours."])
-    seen = frozenset([*(key for key, _ in marks), *votes, *exclude])
-    weights = {key: 0.5 ** (place / HALF_LIFE) for place, key in enumerate(liked[:MOST_EXAMPLES])}
-    weights |= dict.fromkeys(refused[:MOST_EXAMPLES], -1.0)
-    rows = _rows(weights)
-    return _chosen(
-        [(rows[key], weight) for key, weight in weights.items() if key in rows], "", first, limit, seen
-    )
+
+    papers: list[tuple[Paper, float]] = field(default_factory=list)
+    texts: list[tuple[str, float]] = field(default_factory=list)
+    sentence: str = ""
+    first: date | None = None
+    seen: frozenset[int] = frozenset()
+    favoured: dict[int, str] = field(default_factory=dict)
+    votes: float = 0.0
+    chance: str = ""
+
+    @property
+    def teaches(self) -> bool:
+        """Whether anything is wanted."""
+        return bool(
+            self.sentence
+            or any(weight > 0 for _, weight in self.papers)
+            or any(weight > 0 for _, weight in self.texts)
+        )
 
 
 def for_examples(
@@ -95,6 +101,7 @@ def for_examples(
     text: str = "",
     first: date | None = None,
     limit: int = 30,
+    start: int = 0,
     exclude: Collection[int] = (),
 ) -> Picks:
     """Papers like `plus`, unlike `minus`, about `text`; none of the examples returns.
@@ -110,62 +117,110 @@ def for_examples(
         return Picks(notes=["Name at least one paper that you like, or say in a sentence what you look for."])
     seen = frozenset([*keys, *(paper.pk for paper in unwanted), *exclude])
     examples = [(paper, 1.0) for paper in wanted] + [(paper, -1.0) for paper in unwanted]
-    return _chosen(examples, text, first, limit, seen)
+    return chosen(Taste(examples, sentence=text, first=first, seen=seen), limit, start)
 
 
-def _in_turn(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    """Both lists, newest first, one of each in turn."""
-    both = [key for pair in zip(one, other, strict=False) for key in pair]
-    short = min(len(one), len(other))
-    return [*both, *one[short:], *other[short:]]
+def chosen(taste: Taste, limit: int = 30, start: int = 0) -> Picks:
+    """The papers for a taste from place `start` on (from 0): at most `limit`, of MOST_PICKS in all."""
+    limit, start = max(1, min(limit, MOST_PICKS)), max(0, start)
+    try:
+        return _learned(doors.index(), taste, limit, start)
+    except IndexTrouble as trouble:
+        log.warning("%s", trouble)
+        return Picks(notes=["Recommendations appear when the search index has been built."])
 
 
-def _rows(keys: Collection[int]) -> dict[int, Paper]:
+def rows_of(keys: Collection[int]) -> dict[int, Paper]:
+    """Papers that may teach, with no more than their words."""
     return Paper.objects.filter(hidden=False).only("title", "abstract").in_bulk(list(keys))
 
 
-def _chosen(
-    papers: Sequence[tuple[Paper, float]], text: str, first: date | None, limit: int, seen: frozenset[int]
-) -> Picks:
-    found = Picks()
-    try:
-        return _learned(doors.index(), papers, text, first, max(1, min(limit, MOST_PICKS)), seen)
-    except IndexTrouble as trouble:
-        log.warning("%s", trouble)
-        found.notes.append("Recommendations appear when the search index has been built.")
-        return found
-
-
-def _learned(
-    index: Index,
-    papers: Sequence[tuple[Paper, float]],
-    text: str,
-    first: date | None,
-    limit: int,
-    seen: frozenset[int],
-) -> Picks:
-    counts = index.vector_counts()
-    if index.bookmark() is None:
-        raise IndexTrouble("There is no index yet.")
-    name = max(counts, key=lambda each: counts[each]) if counts else ""
-    examples = _examples(index, name, papers, text)
-    back = _background(str(doors.index_folder()), name, index.count() // 1024)
-    filter = Filter(exclude=seen, first_day=(first - EPOCH).days if first else None)
-    points = rank(index, name, examples, back, filter, RECIPE, _texts)
-    keys = _varied(index, name, points, limit)
+def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
+    examples, back, points = points_of(index, taste)
+    order = _ordered(index, vectors_named(index), points, taste)
+    keys = [key for key, _ in order[start : start + limit]]
+    exploring = {key for key, by_chance in order if by_chance}
     rows = Paper.objects.listed().cards().in_bulk(keys)
     liked = [each for each in examples if each.weight > 0]
-    titles = {paper.pk: paper.title for paper, _ in papers}
+    titles = {paper.pk: paper.title for paper, _ in taste.papers}
     terms = [word for word, _ in telling(examples, back)]
-    vectors = index.vectors(name, keys)
-    found = Picks()
+    vectors = index.vectors(vectors_named(index), keys)
+    found = Picks(total=len(order))
     for key, vector in zip(keys, vectors, strict=True):
         if key in rows:
-            why = _why(rows[key], vector, liked, titles, terms)
-            found.picks.append(Pick(rows[key], points[key], why))
-    if not found.picks:
+            said = [taste.favoured.get(key, ""), _why(rows[key], vector, liked, titles, terms)]
+            if key in exploring:
+                said.insert(0, "by chance, a little further away")
+            why = "; ".join(filter(None, said))
+            found.picks.append(Pick(rows[key], points.get(key, 0.0), why, key in exploring))
+    if not found.picks and not start:
         found.notes.append("No new paper here is like these. A longer window may hold some.")
     return found
+
+
+def vectors_named(index: Index) -> str:
+    """The embedder that has read the most papers; empty where none has read any."""
+    counts = index.vector_counts()
+    return max(counts, key=lambda each: counts[each]) if counts else ""
+
+
+def points_of(index: Index, taste: Taste) -> tuple[list[Example], Background, dict[int, float]]:
+    """What teaches, what all papers are like, and points by paper, most first. Raises IndexTrouble."""
+    name = vectors_named(index)
+    if index.bookmark() is None:
+        raise IndexTrouble("There is no index yet.")
+    examples = [*_examples(index, name, taste.papers, taste.sentence), *_of_texts(name, taste.texts)]
+    back = _background(str(doors.index_folder()), name, index.count() // 1024)
+    days = (taste.first - EPOCH).days if taste.first else None
+    filter = Filter(exclude=taste.seen, first_day=days)
+    points = rank(index, name, examples, back, filter, RECIPE, _texts) if taste.teaches else {}
+    for key in taste.favoured:
+        if key not in taste.seen:
+            # As much as the first place of one ranking.
+            points[key] = points.get(key, 0.0) + 1.0 / (RECIPE.k + 1.0)
+    if taste.votes and points:
+        points = _voted(points, taste.votes)
+    return examples, back, dict(sorted(points.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _voted(points: dict[int, float], share: float) -> dict[int, float]:
+    """The same with readers' votes as one ranking more, which weighs `share` as much as both others."""
+    keys = list(points)[:MOST_VOTED]
+    rows = Paper.objects.filter(pk__in=keys).filter(Q(upvotes__gt=0) | Q(outside_upvotes__gt=0))
+    most = rows.order_by("-score", "pk").values_list("pk", flat=True)
+    return points | {
+        key: points[key] + 2.0 * share / (RECIPE.k + place) for place, key in enumerate(most, start=1)
+    }
+
+
+def _ordered(index: Index, name: str, points: dict[int, float], taste: Taste) -> list[tuple[int, bool]]:
+    """At most MOST_PICKS keys in the order to show them, and which stand there by chance. The same however
+    much of it is shown."""
+    keys = list(points)
+    order: list[tuple[int, bool]] = []
+    for begin in range(0, min(len(keys), MOST_PICKS), BLOCK):
+        order += [(key, False) for key in _varied(index, name, keys[begin : begin + BLOCK])]
+    further = keys[MOST_PICKS:]
+    if taste.chance and further:
+        draw = random.Random(taste.chance)  # noqa: S311 - variety, not security
+        for place in range(EXPLORING_EVERY - 1, len(order), EXPLORING_EVERY):
+            if further:
+                order.insert(place, (further.pop(draw.randrange(len(further))), True))
+    return order[:MOST_PICKS]
+
+
+def _of_texts(name: str, texts: Sequence[tuple[str, float]]) -> list[Example]:
+    """Papers that are not here, by their words; those that a model can read quickly have a vector too."""
+    read: list[Any] = [None] * len(texts)
+    if texts:
+        try:
+            embedder = doors.embedder_named(name)
+            if embedder is not None:
+                many = len(texts) if embedder.name == doors.embedder().name else MOST_READ_NOW
+                read[:many] = list(embedder.embed([text for text, _ in texts[:many]]))
+        except EmbedderUnavailable as trouble:
+            log.warning("%s", trouble)
+    return [Example(text, weight, None, vector) for (text, weight), vector in zip(texts, read, strict=True)]
 
 
 def _examples(index: Index, name: str, papers: Sequence[tuple[Paper, float]], text: str) -> list[Example]:
@@ -209,19 +264,16 @@ def _holding(word: str) -> int:
 
 
 def _texts(keys: Sequence[int]) -> list[str]:
-    rows = _rows(keys)
+    rows = rows_of(keys)
     return [documents.readable(rows[key].title, rows[key].abstract) if key in rows else "" for key in keys]
 
 
-def _varied(index: Index, name: str, points: dict[int, float], limit: int) -> list[int]:
-    """The first `limit` keys, near-copies moved down. Places count, since fused points differ little."""
-    keys = list(points)[: 2 * limit]
-    if not keys:
-        return []
+def _varied(index: Index, name: str, keys: list[int]) -> list[int]:
+    """The keys with near-copies moved down. Places count, since fused points differ little."""
     vectors = index.vectors(name, keys)
     nearness = np.clip((vectors @ vectors.T - NEAR) / (1 - NEAR), 0, 1)
     order = scoring.diverse([1 - place / len(keys) for place in range(len(keys))], nearness.tolist(), TASTE)
-    return [keys[place] for place in order[:limit]]
+    return [keys[place] for place in order]
 
 
 def _why(

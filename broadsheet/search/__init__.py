@@ -7,7 +7,7 @@ search.index_due(), search.embed_due()          the worker's steps
 
 from broadsheet.search.answering import search, warm_up
 from broadsheet.search.background import embed_due
-from broadsheet.search.filters import Narrowing
+from broadsheet.search.filters import EPOCH, Narrowing
 from broadsheet.search.found import SORTS, Found, Reason, Sort, Suggestion
 from broadsheet.search.indexing import index_due, rebuild
 from broadsheet.search.lookup import author_named, by_identifier, by_title, papers_by
@@ -19,6 +19,7 @@ from broadsheet.search.saved import MOST_SAVED, as_text, forget, is_saved, renam
 from broadsheet.search.upkeep import IndexStatus, status, verify
 
 __all__ = [
+    "EPOCH",
     "LONGEST_QUERY",
     "MOST_PAPERS",
     "MOST_SAVED",

@@ -36,7 +36,7 @@ _PARTS = re.compile(r"[^\W_]+")
 class Narrowing:
     """What a page's own controls add to the query: each part that is given must hold as well.
 
-    `first_day` is inclusive. Categories are alternatives.
+    Days are those of publication, both inclusive. Categories are alternatives.
     """
 
     categories: tuple[str, ...] = ()
@@ -45,6 +45,7 @@ class Narrowing:
     has_code: bool = False
     has_models: bool = False
     first_day: date | None = None
+    last_day: date | None = None
 
     def filter(self) -> Filter:
         return Filter(
@@ -54,6 +55,7 @@ class Narrowing:
             has_code=self.has_code or None,
             has_models=self.has_models or None,
             first_day=(self.first_day - EPOCH).days if self.first_day else None,
+            last_day=(self.last_day - EPOCH).days if self.last_day else None,
         )
 
 

@@ -80,8 +80,9 @@ def rank(
     """The best papers for a question. `near` finds by meaning, `again` re-ranks where it has vectors; without
     them words decide. `names`: what to ask if the words are authors' names. Raises IndexTrouble."""
     depth = recipe.widest if asked.refused or asked.needed else recipe.depth
-    words = [hit.key for hit in index.lexical(asked.broad, asked.filter, depth)]
-    meant = _meant(index, asked, near, depth)
+    # A list that counts for nothing brings nothing.
+    words = [hit.key for hit in index.lexical(asked.broad, asked.filter, depth)] if recipe.words else []
+    meant = _meant(index, asked, near, depth) if recipe.meaning else []
     named = [hit.key for hit in index.lexical(names.query, names.filter, recipe.depth)] if names else []
     allowed = permitted(index, asked, [*words, *meant, *named])
     lists = [[key for key in keys if key in allowed][: recipe.depth] for keys in (words, meant, named)]

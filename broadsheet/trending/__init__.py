@@ -7,6 +7,7 @@ a few more for the totals and the neighbours. docs/ranking.md publishes the orde
 from broadsheet.scoring import announcement_day
 from broadsheet.trending.days import listing_day, listing_zone, today
 from broadsheet.trending.foreseeing import foresee_due, forget_outlooks, terms_of
+from broadsheet.trending.latest import newest_first
 from broadsheet.trending.listings import (
     RESERVED_EVERY,
     Entry,
@@ -22,8 +23,9 @@ from broadsheet.trending.listings import (
 )
 from broadsheet.trending.past import as_of
 from broadsheet.trending.reasons import Reason, reasons
-from broadsheet.trending.signals import Series, growth
+from broadsheet.trending.signals import Series, citations, growth
 from broadsheet.trending.standing import custom, rescore, restand, stand, weights
+from broadsheet.trending.thinning import WHOLE_DAYS, thin_due
 from broadsheet.trending.windows import (
     ALL_TIME,
     TRENDING,
@@ -41,6 +43,7 @@ __all__ = [
     "ALL_TIME",
     "RESERVED_EVERY",
     "TRENDING",
+    "WHOLE_DAYS",
     "BadFilter",
     "BadWindow",
     "Entry",
@@ -55,6 +58,7 @@ __all__ = [
     "announcement_day",
     "as_of",
     "calendar",
+    "citations",
     "custom",
     "day_window",
     "fields",
@@ -66,6 +70,7 @@ __all__ = [
     "listing_zone",
     "month_window",
     "newest_day",
+    "newest_first",
     "newest_month",
     "parse",
     "reasons",
@@ -73,6 +78,7 @@ __all__ = [
     "restand",
     "stand",
     "terms_of",
+    "thin_due",
     "today",
     "week_window",
     "weights",

@@ -57,6 +57,11 @@ def levels(
             yield key, found
 
 
+def citations(papers: Collection[int]) -> dict[int, int]:
+    """How often each paper is cited, as far as a source said so: by key, without those of which none did."""
+    return {key: newest(found, "citations") for key, found in levels(papers, ("citations",))}
+
+
 def newest(found: Levels, kind: str) -> int:
     """The newest level of a kind: votes of several places add up, stars are the same whoever counts them."""
     values = [line[-1][1] for line in found.get(kind, ())]

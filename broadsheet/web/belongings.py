@@ -143,6 +143,7 @@ def everything(mine: Reader) -> dict[str, Any]:
             "role": mine.role,
             "joined_at": _plain(mine.joined_at),
             "last_login": _plain(mine.last_login),
+            "votes_count": mine.social,
             "shown": {
                 "votes": mine.show_votes,
                 "comments": mine.show_comments,

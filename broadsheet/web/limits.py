@@ -23,6 +23,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from broadsheet.models import Tally
+from broadsheet.models.turns import writing
 
 MINUTE: Final = 60
 HOUR: Final = 3_600
@@ -80,7 +81,7 @@ def _count(until: dict[str, float]) -> dict[str, int]:
         ends = datetime.fromtimestamp(until[key], UTC)
         values += [key, connection.ops.adapt_datetimefield_value(ends)]
     rows = ", ".join(["(%s, 1, %s)"] * len(until))
-    with connection.cursor() as cursor:
+    with writing(), connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} (key, count, until) VALUES {rows} "  # noqa: S608 - a table of ours
             f"ON CONFLICT (key) DO UPDATE SET count = {table}.count + 1 RETURNING key, count",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar as calendars
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from broadsheet import exports, trending
 from broadsheet.models import Paper
 from broadsheet.trending import Filters, Listing, Window
-from broadsheet.web import cards, links, papers
+from broadsheet.web import cards, limits, links, papers
 from broadsheet.web.asked import filters_of, moment_of, page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.pager import Pager
@@ -44,6 +44,14 @@ def listing(request: HttpRequest, period: str, key: str = "") -> HttpResponse:
     filters, page, moment = filters_of(request), page_number(request), moment_of(request)
     if moment is None:
         return _shown(request, trending.listing(window, filters, page, social=look(request).share))
+    return _past(request, window, moment, filters, page)
+
+
+# Its order is worked out from the logs of every paper in the window, which may take seconds.
+@limits.reads("past", limits.Limit(20, limits.MINUTE))
+def _past(
+    request: HttpRequest, window: Window, moment: datetime, filters: Filters, page: int
+) -> HttpResponse:
     return _shown(request, trending.as_of(window, moment, filters, page, settings.PAGE_SIZE), moment)
 
 
@@ -104,6 +112,7 @@ def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None)
         "shown": pager.shown,
         "start": pager.start,
         "moment": moment,
+        "by_day": moment and datetime.now(UTC) - moment > timedelta(days=trending.WHOLE_DAYS),
         "now": _href(window.path, filters),
         "turned": look(request).social if not moment and window.period != "all" else "100",
     }
@@ -117,13 +126,18 @@ def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None)
         "fields": _fields(window, filters),
         "every_field": _href(window.path, Filters("", filters.has)),
         "canonical": address(request, _href(window.path, filters) if moment else pager.href(found.page)),
-        "feeds": links.feeds(window.path, filters.query),
+        "feeds": links.feeds(window.path, _with_share(filters.query, known["turned"])),
         "exports": links.citations(window.path, filters.query, found.page),
         "offer": found.page == 1,
         "calendar": f"/calendar?month={(_day_in(found) or trending.today()):%Y-%m}",
         "empty_house": not found.total and window.first is None and not filters.query,
     }
     return render(request, "listing.html", known, status=404 if _is_empty(found) else 200)
+
+
+def _with_share(query: str, social: str) -> str:
+    """A feed reader has no cookie and no account, so a feed's address says how much votes count there."""
+    return query if social == "100" else "&".join(filter(None, (query, f"social={social}")))
 
 
 def _is_empty(found: Listing) -> bool:

@@ -21,7 +21,7 @@ from broadsheet.community import collecting, submitting
 from broadsheet.models import Claim, Link, Paper, Submission
 from broadsheet.models.category import category_names
 from broadsheet.web import access, authors, cards, charts, errors, links, marks, talk, voting
-from broadsheet.web.alike import SIMILAR_SORTS, Several, ways
+from broadsheet.web.alike import PATH, SIMILAR_SORTS, Several, ways
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address, base
 from broadsheet.web.pager import Pager
@@ -221,8 +221,8 @@ def similar(request: HttpRequest, spelling: str) -> HttpResponse:
         raise trending.PageOutOfRange(alike.pages)
     pager = Pager.of_found(path, f"sort={sort}" if sort != "relevance" else "", alike)
     shown = cards.of_papers(alike.papers, few or look(request).lines)
+    from_here = Several((found.identifier,))
     if not few:
-        from_here = Several((found.identifier,))
         for card, paper in zip(shown, alike.papers, strict=True):
             card.ways = ways(from_here, paper)
     known = {
@@ -231,13 +231,14 @@ def similar(request: HttpRequest, spelling: str) -> HttpResponse:
         "plain_title": text.shorten(text.text_plain(found.title[:2_000]), TITLE_IN_BAR),
         "canonical": address(request, path),
         "cards": shown,
-        "several": Several((found.identifier,)).href,
+        "several": from_here.href,
         "note": alike.note,
         "similar": path,
         "sorts": [
             (path if key == "relevance" else f"{path}?sort={key}", word, key == sort)
             for key, word in SIMILAR_SORTS.items()
         ],
+        "feeds": links.feeds(PATH, from_here.query),
         "few": few,
         "pager": pager,
         "path": "/papers/all",

@@ -13,11 +13,13 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends import db
+from django.db import connection
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
 from broadsheet.models import Reader, Session
+from broadsheet.models.kept import Kept
 
 
 class SessionStore(db.SessionStore):
@@ -30,21 +32,31 @@ class SessionStore(db.SessionStore):
         return Session
 
     def _get_session_from_db(self) -> Session | None:
-        found: Session | None = (
-            Session.objects.select_related("reader")
-            .filter(session_key=self.session_key, expire_date__gt=datetime.now(UTC))
-            .first()
-        )
-        if found is None:
+        now = connection.ops.adapt_datetimefield_value(datetime.now(UTC))
+        row = _asked.row(self.session_key, now)
+        if row is None:
             self._session_key = None
             return None
-        self.reader = found.reader
+        names, values = row
+        found: Session = Session.from_db(connection.alias, names[:_SESSION], values[:_SESSION])
+        if found.reader_id is not None:
+            self.reader = Reader.from_db(connection.alias, names[_SESSION:], values[_SESSION:])
         return found
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         row: Session = super().create_model_instance(data)  # type: ignore[assignment]
         row.reader_id = data.get(SESSION_KEY)
         return row
+
+
+_asked = Kept(
+    lambda: (
+        Session.objects.select_related("reader")
+        .filter(session_key="")
+        .filter(expire_date__gt=datetime.now(UTC))
+    )
+)
+_SESSION = len(Session._meta.concrete_fields)
 
 
 class ReaderMiddleware(AuthenticationMiddleware):

@@ -23,6 +23,7 @@ from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
 
 TITLE: Final = 200
+NO_PAPERS: Final = "Name at least one paper to search from, as in /similar?like=2503.01234."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Chosen:
 @require_safe
 def several(request: HttpRequest) -> HttpResponse:
     """The page; with `add`, the way to the same page with one paper more."""
-    asked, rows, strangers = _asked(request)
+    asked, rows, strangers = read(request)
     if "add" in request.GET:
         return _with_one_more(request, asked)
     known = _chosen(asked, rows) | {"strangers": strangers, "most": search.MOST_PAPERS}
@@ -65,6 +66,7 @@ def several(request: HttpRequest) -> HttpResponse:
         "sorts": [
             (replace(asked, sort=key).href, word, key == asked.sort) for key, word in SIMILAR_SORTS.items()
         ],
+        "feeds": links.feeds(PATH, asked.query),
         "exports": links.citations(PATH, asked.query, found.page),
         "pager": pager,
         "path": "/papers/all",
@@ -81,10 +83,10 @@ def _answer(request: HttpRequest, template: str, known: dict[str, Any]) -> HttpR
     return response
 
 
-def _asked(request: HttpRequest) -> tuple[Several, dict[str, Paper], list[str]]:
-    """The search, its papers by canonical identifier, and the names that no paper here has. Raises BadRequest
-    with a sentence."""
-    sort = request.GET.get("sort") or "relevance"
+def read(request: HttpRequest, sort: str = "relevance") -> tuple[Several, dict[str, Paper], list[str]]:
+    """The search, its papers by canonical identifier, and the names that no paper here has. `sort`: where the
+    address names none. Raises BadRequest with a sentence."""
+    sort = request.GET.get("sort") or sort
     if sort not in SIMILAR_SORTS:
         raise BadRequest(f"Similar papers can be sorted by {', '.join(SIMILAR_SORTS)}.")
     sides = [list(dict.fromkeys(request.GET.getlist(name))) for name in ("like", "not")]
@@ -145,9 +147,9 @@ def _chosen(asked: Several, rows: dict[str, Paper]) -> dict[str, Any]:
 @require_safe
 def file(request: HttpRequest, form: str) -> HttpResponse:
     """The papers of one page of such a search as citations, in its order."""
-    asked, rows, _ = _asked(request)
+    asked, rows, _ = read(request)
     if not asked.like:
-        raise BadRequest("Name at least one paper to search from: /similar?like=2503.01234")
+        raise BadRequest(NO_PAPERS)
     plus: Sequence[Paper] = [rows[name] for name in asked.like]
     minus: Sequence[Paper] = [rows[name] for name in asked.unlike]
     found = search.like(plus, minus, page_number(request), sort=cast("search.Sort", asked.sort))

@@ -16,6 +16,7 @@ register = template.Library()
 
 register.filter("counted", words.counted)
 register.filter("compact", words.compact)
+register.filter("many", words.many)
 register.filter("day", words.day)
 
 

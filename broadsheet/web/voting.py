@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -67,23 +67,24 @@ def _box(key: int, url: str, votes: int, voted: bool, reader: Reader | None, clo
 
 @access.acts("upvote", *OFTEN)
 def upvote(request: HttpRequest, spelling: str) -> HttpResponseBase:
-    reader, paper = access.demand_reader(request), _paper(spelling)
-    return _answer(request, reader, community.upvote(reader, paper, evidence(request)))
+    return _press(request, spelling, community.upvote)
 
 
 @access.acts("take vote back", *OFTEN)
 def take_back(request: HttpRequest, spelling: str) -> HttpResponseBase:
-    reader, paper = access.demand_reader(request), _paper(spelling)
-    return _answer(request, reader, community.take_back(reader, paper, evidence(request)))
+    return _press(request, spelling, community.take_back)
 
 
-def _paper(spelling: str) -> int:
-    key = Paper.objects.filter(identifier=spelling).values_list("pk", flat=True).first()
-    if key is None and (found := search.by_identifier(spelling)):
-        key = found.pk
-    if key is None:
-        raise Http404("There is no such paper here.")
-    return key
+def _press(request: HttpRequest, spelling: str, act: Callable[..., community.Voted]) -> HttpResponse:
+    """Our own buttons spell papers as they are stored; any other spelling is looked up."""
+    reader = access.demand_reader(request)
+    try:
+        voted = act(reader, spelling, evidence(request))
+    except community.Refused as refusal:
+        if refusal.status != 404 or (found := search.by_identifier(spelling)) is None:
+            raise
+        voted = act(reader, found, evidence(request))
+    return _answer(request, reader, voted)
 
 
 def _answer(request: HttpRequest, reader: Reader, voted: community.Voted) -> HttpResponse:

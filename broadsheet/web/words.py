@@ -12,6 +12,11 @@ def counted(number: int, unit: str, units: str = "") -> str:
     return f"{number:,} {unit if number == 1 else units or unit + 's'}"
 
 
+def many(number: int) -> str:
+    """`1,204`."""
+    return f"{number:,}"
+
+
 def compact(number: int) -> str:
     """At most four characters below ten million, never more than the truth: `94`, `1.2k`, `34k`, `1.2M`."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):

@@ -22,6 +22,7 @@ STEPS: dict[str, Step] = {
     "notices": community.post_due,
     "limits": limits.forget_due,
     "sessions": sessions.forget_due,
+    "signals": trending.thin_due,
     "backup": operations.backup_due,
 }
 

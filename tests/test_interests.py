@@ -1,0 +1,210 @@
+"""Interests: taught for and against, by a sentence, by a search; shared, copied, nothing shown twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from broadsheet import catalog, community, doors, recommendations, search
+from broadsheet.community import Refused, interests
+from broadsheet.community.interests import Wishes
+from broadsheet.models import Interest, Lesson, Mark, Paper
+from tests import factories, people
+
+pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
+
+SUBJECTS = {"looms": "weaving looms", "wires": "telegraph wires"}
+ASPECTS = ("prices", "patents", "apprentices", "repair", "woodcuts", "insurance")
+
+
+@pytest.fixture
+def house(settings: Settings) -> Iterator[None]:
+    """Numbers 1 to 6 are about looms, 7 to 12 about telegraphs."""
+    settings.RERANKER = ""
+    records = [
+        factories.record(
+            number,
+            title=f"Part {number}: {SUBJECTS['looms' if number <= 6 else 'wires']} and {ASPECTS[number % 6]}",
+            abstract=f"A study of {SUBJECTS['looms' if number <= 6 else 'wires']}.",
+            authors=("Ada Lovelace",) if number % 2 else ("Charles Babbage",),
+        )
+        for number in range(1, 13)
+    ]
+    catalog.take_in(records, now=factories.NOW)
+    while search.index_due():
+        pass
+    yield
+    doors.close()
+
+
+def paper(number: int) -> Paper:
+    return Paper.objects.get(title__startswith=f"Part {number}:")
+
+
+def numbers(found: recommendations.Picks) -> list[int]:
+    return [int(pick.paper.title.split(":")[0].split()[1]) for pick in found.picks]
+
+
+@pytest.mark.usefixtures("house")
+def test_an_interest_learns_from_each_kind_of_teacher() -> None:
+    alice = people.reader("alice")
+    taught = interests.make(alice, Wishes("Weaving"), [paper(1).pk])
+    interests.teach(alice, taught.pk, paper(7).pk, False)
+    found = numbers(recommendations.for_interest(taught))
+    assert found[0] <= 6
+    assert not {1, 7} & set(found)
+    said = interests.make(alice, Wishes(sentence="telegraph wires under the sea"))
+    assert said.name == "telegraph wires under the sea"
+    assert numbers(recommendations.for_interest(said))[0] > 6
+    searched = interests.make(alice, Wishes(query="telegraph"))
+    assert numbers(recommendations.for_interest(searched))[0] > 6
+    # What is not here counts by its words.
+    worded = interests.make(alice, Wishes("Elsewhere"))
+    Lesson.objects.create(interest=worded, wanted=True, title="On weaving looms", digest="1")
+    assert numbers(recommendations.for_interest(worded))[0] <= 6
+
+
+@pytest.mark.usefixtures("house")
+def test_what_cannot_be_ranked_is_a_sentence() -> None:
+    alice = people.reader("alice")
+    bare = interests.make(alice, Wishes("Bare"))
+    assert "Nothing teaches" in recommendations.for_interest(bare).notes[0]
+    interests.teach(alice, bare.pk, paper(1).pk, False)
+    assert "only what does not belong" in recommendations.for_interest(bare).notes[0]
+    # The last answer stands, and what contradicts itself is ranked all the same.
+    interests.teach(alice, bare.pk, paper(1).pk, True)
+    interests.teach(alice, bare.pk, paper(2).pk, False)
+    assert interests.answers(bare, [paper(1).pk, paper(2).pk]) == {paper(1).pk: True, paper(2).pk: False}
+    assert recommendations.for_interest(bare).picks
+    strange = interests.make(alice, Wishes(sentence="ткацкий станок 織機"))
+    found = recommendations.for_interest(strange)
+    assert found.picks or found.notes
+
+
+@pytest.mark.parametrize(
+    ("wishes", "sentence"),
+    [
+        (Wishes(), "a name"),
+        (Wishes("x" * 121), "at most 120"),
+        (Wishes("for YOU"), "page of your library"),
+        (Wishes("a", sentence="b" * 501), "at most 500"),
+        (Wishes("a", query="year:x..y"), "year"),
+        (Wishes("a", visibility="everywhere"), "one of"),
+        (Wishes("a", votes=7), "per cent"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_nothing_made(wishes: Wishes, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        interests.make(people.reader("alice"), wishes)
+    assert not Interest.objects.exists()
+
+
+@pytest.mark.usefixtures("house")
+def test_who_may_see_an_interest_and_who_may_not() -> None:
+    alice, charlie = people.reader("alice"), people.reader("charlie")
+    mine = interests.make(alice, Wishes("Weaving", "looms"), [paper(1).pk])
+    assert interests.seen(mine.pk, alice) == mine
+    for viewer in (charlie, None):
+        with pytest.raises(Refused):
+            interests.seen(mine.pk, viewer)
+    with pytest.raises(Refused):
+        interests.seen(mine.pk, charlie, mine.secret)
+    with pytest.raises(Refused):
+        interests.teach(charlie, mine.pk, paper(2).pk, True)
+    with pytest.raises(Refused):
+        interests.remove(charlie, mine.pk)
+    mine = interests.change(alice, mine.pk, Wishes("Weaving", "looms", visibility="link"))
+    shared = interests.seen(mine.pk, charlie, mine.secret)
+    copied = interests.copy(charlie, shared)
+    assert (copied.reader, copied.visibility, copied.sentence) == (charlie, "private", "looms")
+    assert interests.answers(copied, [paper(1).pk]) == {paper(1).pk: True}
+    assert interests.copy(charlie, shared).name == "Weaving (2)"
+    interests.renew_link(alice, mine.pk)
+    with pytest.raises(Refused):
+        interests.seen(mine.pk, charlie, mine.secret)
+    with pytest.raises(Refused, match="already"):
+        interests.make(alice, Wishes("Weaving"))
+
+
+@pytest.mark.usefixtures("house")
+def test_for_you_knows_what_was_opened_followed_voted_and_forgotten() -> None:
+    alice = people.reader("alice")
+    community.follow(alice, "author", "charles-babbage")
+    found = recommendations.for_reader(alice)
+    assert numbers(found)
+    assert "whom you follow" in found.picks[0].why
+    community.mark(alice, paper(1).pk, "saved")
+    interests.opened(alice, paper(3).pk)
+    interests.opened(alice, paper(3).pk)
+    found = recommendations.for_reader(alice)
+    assert not {1, 3} & set(numbers(found))
+    assert "whom you follow" in next(pick.why for pick in found.picks if pick.paper == paper(2))
+    interests.set_own(alice, 100, True)
+    assert 3 in numbers(recommendations.for_reader(alice))
+    # A vote of others brings a paper up when votes count.
+    for name in ("bob", "dora"):
+        community.upvote(people.reader(name), paper(11))
+    assert numbers(recommendations.for_reader(alice)).index(11) < 6
+    interests.reset(alice)
+    community.unfollow(alice, "author", "charles-babbage")
+    assert not recommendations.for_reader(alice).picks
+    interests.reset(alice, back=True)
+    assert recommendations.for_reader(alice).picks
+    assert interests.forget_opened(alice) == 1
+
+
+@pytest.mark.usefixtures("house")
+def test_pages_leafed_through_fit_each_other_and_hold_explorations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broadsheet.recommendations.choosing.MOST_PICKS", 8)
+    monkeypatch.setattr("broadsheet.recommendations.choosing.EXPLORING_EVERY", 4)
+    alice = people.reader("alice")
+    community.mark(alice, paper(1).pk, "saved")
+    moment = timezone.now()
+    first = recommendations.for_reader(alice, limit=4, until=moment)
+    # What is opened on the way moves nothing on the pages after it.
+    interests.opened(alice, first.picks[0].paper.pk)
+    second = recommendations.for_reader(alice, limit=4, start=4, until=moment)
+    assert first.total == 8
+    assert len({*numbers(first), *numbers(second)}) == 8
+    assert [pick.exploring for pick in first.picks] == [False, False, False, True]
+    assert "by chance" in first.picks[3].why
+
+
+def test_papers_that_were_not_here_are_recognised_when_they_come_in() -> None:
+    alice = people.reader("alice")
+    mine, own = interests.make(alice, Wishes("Weaving")), interests.kept_own_page(alice)
+    for interest in (mine, own):
+        digest = interests.digest_of("", "2503.00077")
+        Lesson.objects.create(interest=interest, wanted=True, identifier="2503.00077", digest=digest)
+    assert interests.settle_due() == 0
+    new = factories.paper(77)
+    assert interests.settle_due() == 2
+    assert interests.settle_due() == 0
+    assert interests.answers(mine, [new.pk]) == {new.pk: True}
+    assert Mark.objects.filter(reader=alice, paper=new, kind="saved").exists()
+
+
+def test_a_merged_paper_keeps_its_answers() -> None:
+    one, two = factories.papers(2)
+    from broadsheet.catalog.people import move_people
+
+    alice = people.reader("alice")
+    mine = interests.make(alice, Wishes("Weaving"), [one.pk, two.pk])
+    other = interests.make(alice, Wishes("Looms"), [one.pk])
+    move_people(one.pk, two.pk)
+    assert interests.answers(other, [two.pk]) == {two.pk: True}
+    assert Lesson.objects.filter(interest=mine).count() == 2
+
+
+def test_an_old_answer_is_dated_anew_when_it_changes() -> None:
+    alice, one = people.reader("alice"), factories.paper(1)
+    mine = interests.make(alice, Wishes("Weaving"), [one.pk])
+    Lesson.objects.update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
+    interests.teach(alice, mine.pk, one.pk, False)
+    assert Lesson.objects.get().created_at > timezone.now() - timedelta(minutes=1)
+    interests.teach(alice, mine.pk, one.pk, None)
+    assert not Lesson.objects.exists()
