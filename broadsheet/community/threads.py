@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db.models import Count
 
-from broadsheet.community import talking
+from broadsheet.community import blocking, talking
 from broadsheet.models import REACTIONS, Claim, Comment, Paper, Reaction, Reader
 
 # Threads on a page, and answers that one page may hold in all.
@@ -21,7 +21,10 @@ MOST_ANSWERS: Final = 1_000
 
 @dataclass(slots=True)
 class Said:
-    """A comment as a reader may see it. `text` is empty where it is not shown, and `gone` says why."""
+    """A comment as a reader may see it. `text` is empty where it is not shown, and `gone` says why.
+
+    `folded`: the viewer blocks its writer, so it opens only when asked to.
+    """
 
     comment: Comment
     text: str
@@ -29,6 +32,7 @@ class Said:
     by_author: bool
     mine: bool
     reactions: list[tuple[str, int, bool]] = field(default_factory=list)
+    folded: bool = False
 
     @property
     def key(self) -> int:
@@ -72,6 +76,7 @@ def told(paper: Paper, comments: Sequence[Comment], viewer: Reader | None) -> li
     authors = writers(paper)
     reactions = _reactions([comment.pk for comment in comments], viewer)
     curator = viewer is not None and viewer.is_curator
+    unheard = blocking.blocked_keys(viewer)
     found = []
     for comment in comments:
         mine = viewer is not None and comment.reader_id == viewer.pk
@@ -89,6 +94,7 @@ def told(paper: Paper, comments: Sequence[Comment], viewer: Reader | None) -> li
                 comment.reader_id in authors,
                 mine,
                 reactions.get(comment.pk, []),
+                comment.reader_id in unheard,
             )
         )
     return found

@@ -144,8 +144,10 @@ _ACCOUNT = [
     path("account/export", belongings.export),
     path("account/delete", belongings.leave),
     path("account/left", belongings.left),
+    path("account/blocked", belongings.blocked),
     path("account/link", inviting.by_session),
     path("account/token/<str:token>", inviting.by_token),
+    path("readers/<stem:username>/block", belongings.block),
     path("readers/<str:name>", belongings.reader),
     *joining.addresses(),
 ]

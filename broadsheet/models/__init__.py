@@ -20,6 +20,7 @@ from broadsheet.models.subscription import RHYTHMS, WHATS, Clipping, Edition, Hi
 from broadsheet.models.talk import (
     REACTIONS,
     REPORT_REASONS,
+    Block,
     Comment,
     CommentVersion,
     Notice,
@@ -49,6 +50,7 @@ __all__ = [
     "Authorship",
     "Ballot",
     "Ban",
+    "Block",
     "Bounce",
     "Category",
     "Claim",
