@@ -136,7 +136,7 @@ def test_a_record_whose_dates_can_be_is_left_as_it_is() -> None:
         {"announced_on": date(2025, 2, 28)},
         {"published_at": at(2025, 3, 21)},
     ):
-        told = replace(HONEST, **changes)  # type: ignore[arg-type]
+        told = replace(HONEST, **changes)
         assert moments.believable(told, TODAY) is told
 
 
