@@ -20,6 +20,7 @@ from broadsheet.web import (
     inviting,
     joining,
     judging,
+    keys,
     library,
     listings,
     mail_events,
@@ -140,6 +141,8 @@ _SEARCH = [
 _ACCOUNT = [
     path("account", readers.account),
     path("account/sessions/end", readers.end_sessions),
+    path("account/keys", keys.page),
+    path("account/keys/<int:key>/revoke", keys.revoke),
     path("account/profile", belongings.profile),
     path("account/export", belongings.export),
     path("account/delete", belongings.leave),

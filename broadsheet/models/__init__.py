@@ -1,5 +1,6 @@
 """The nouns: every table, its constraints and its adjectives. `from broadsheet.models import Paper`."""
 
+from broadsheet.models.api_key import SCOPES, ApiKey, Repeatable
 from broadsheet.models.author import Author, Authorship
 from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
@@ -41,11 +42,13 @@ __all__ = [
     "REPORT_REASONS",
     "RHYTHMS",
     "ROLES",
+    "SCOPES",
     "SETTLED",
     "STATES",
     "VISIBILITIES",
     "WHATS",
     "Alias",
+    "ApiKey",
     "Author",
     "Authorship",
     "Ballot",
@@ -81,6 +84,7 @@ __all__ = [
     "PaperCategory",
     "Reaction",
     "Reader",
+    "Repeatable",
     "Report",
     "Run",
     "SavedSearch",

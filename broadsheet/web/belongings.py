@@ -182,6 +182,7 @@ def everything(mine: Reader) -> dict[str, Any]:
             ),
             "passkeys": rows(Authenticator.objects.filter(user=mine), kind="type", since="created_at"),
             "sessions": rows(mine.sessions.all(), since="started_at", until="expire_date"),
+            "keys": rows(mine.api_keys.all(), name="name", scopes="scopes", since="made_at", used="used_at"),
         },
         "votes": rows(mine.upvotes.all(), paper="paper__identifier", at="created_at", weight="weight"),
         "vote-log": rows(

@@ -18,6 +18,7 @@ register.filter("counted", words.counted)
 register.filter("compact", words.compact)
 register.filter("many", words.many)
 register.filter("day", words.day)
+register.filter("moment", words.moment)
 
 
 @register.simple_tag(takes_context=True)
