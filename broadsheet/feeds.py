@@ -28,6 +28,7 @@ from broadsheet.community import following as community_following
 from broadsheet.models import Author, Comment, Paper
 from broadsheet.web import several
 from broadsheet.web import talk as talk_pages
+from broadsheet.web.asked import share_of
 from broadsheet.web.following import organization_path
 from broadsheet.web.searching import NO_WORDS, Asked
 
@@ -82,17 +83,18 @@ def newest(request: HttpRequest, form: str, period: str = "day") -> HttpResponse
     day = trending.newest_day()
     if day is None:
         return _answer(request, form, trending.listing(trending.ALL_TIME, filters, 1, SIZE))
+    share = share_of(request)
     windows = {"day": trending.day_window, "week": trending.week_window, "month": trending.month_window}
-    found = trending.listing(windows[period](day), filters, 1, SIZE)
+    found = trending.listing(windows[period](day), filters, 1, SIZE, share)
     if not found.total and found.previous:
-        found = trending.listing(found.previous, filters, 1, SIZE)
+        found = trending.listing(found.previous, filters, 1, SIZE, share)
     return _answer(request, form, found)
 
 
 @require_safe
 def listing(request: HttpRequest, form: str, period: str, key: str = "") -> HttpResponse:
     window = trending.parse(period, key)
-    found = trending.listing(window, _filters(request), 1, SIZE)
+    found = trending.listing(window, _filters(request), 1, SIZE, share_of(request))
     if not found.total and window.first is not None and not found.filters.query:
         raise Http404(f"There are no papers in “{window.title}”.")
     return _answer(request, form, found)

@@ -6,6 +6,7 @@ for that reader and changes nothing. Permission to see is judged by the verbs to
 
 from broadsheet.community.following import follow, papers_followed, unfollow
 from broadsheet.community.inviting import accept, first_link, invitation_of, invite, token_of
+from broadsheet.community.keys import forget_due as forget_answers_due
 from broadsheet.community.leaving import delete
 from broadsheet.community.marks import mark, refused_papers, unmark
 from broadsheet.community.moderating import log
@@ -43,6 +44,7 @@ __all__ = [
     "fetch_due",
     "first_link",
     "follow",
+    "forget_answers_due",
     "forget_talk",
     "forget_votes",
     "from_log",

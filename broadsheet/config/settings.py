@@ -319,7 +319,7 @@ DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
     ("/oai", "broadsheet.api.oai.refuse"),
     ("/mcp", "broadsheet.api.mcp.refuse"),
-    ("/api/v1/", "broadsheet.api.v1.refuse"),
+    ("/api/v1", "broadsheet.api.v1.refuse"),
     ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
     ("/pwc/", "broadsheet.api.pwc.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),

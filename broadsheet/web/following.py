@@ -31,14 +31,15 @@ HEADINGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Button:
-    """A button that follows something, or lets it go. `reader` is False for a stranger."""
+    """A button that follows something, or lets it go. `reader` is False for a stranger. `on` is None until
+    it is known: on a listing it comes with the votes (`voting.tell`)."""
 
     kind: str
     key: str
     name: str
-    on: bool
+    on: bool | None
     reader: bool
 
 

@@ -21,6 +21,7 @@ STEPS: dict[str, Step] = {
     "votes": community.ripen_due,
     "notices": community.post_due,
     "limits": limits.forget_due,
+    "answers": community.forget_answers_due,
     "sessions": sessions.forget_due,
     "signals": trending.thin_due,
     "backup": operations.backup_due,
