@@ -20,6 +20,7 @@ STEPS: dict[str, Step] = {
     "embed": search.embed_due,
     "votes": community.ripen_due,
     "notices": community.post_due,
+    "lessons": community.settle_due,
     "limits": limits.forget_due,
     "answers": community.forget_answers_due,
     "sessions": sessions.forget_due,
@@ -32,6 +33,7 @@ POST: dict[str, Step] = {
     "mail": digest.send_due,
 }
 ASIDE: dict[str, Step] = {
+    "imports": community.import_due,
     "submissions": community.fetch_due,
     "fetch": catalog.fetch_due,
 }
