@@ -1,4 +1,4 @@
-"""Measures Broadsheet: `python -m bench [import] [pages] [search] [fuzz] [start]`; without words, all."""
+"""Measures Broadsheet: `python -m bench [WORD ...]`; without words, all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import importing, machine, material, pages, searching, starting
+from bench import importing, machine, mailing, material, pages, searching, starting
 from bench.household import (
     CHECKOUT,
     BenchError,
@@ -27,19 +27,20 @@ from bench.household import (
 from bench.pages import Effort, Peer
 from bench.tables import IMPORTS, INSIDE, PAGES, SEARCHES, STARTS, Column, markdown
 
-WORDS = ("import", "pages", "search", "fuzz", "start")
+WORDS = ("import", "pages", "search", "fuzz", "mail", "start")
 RESULTS = CHECKOUT / ".cache" / "bench"
 
 
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("words", nargs="*", metavar="WORD", help="import, pages, search, fuzz, start")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="import, pages, search, fuzz, mail, start")
     parser.add_argument("--papers", type=int, default=_papers(), help="import about so many papers (0: all)")
     parser.add_argument("--invented", action="store_true", help="invented papers, even where real ones are")
     parser.add_argument("--home", type=Path, help="measure pages on a copy of this data folder")
     parser.add_argument("--inside", action="store_true", help="pages: only the server's own time, in process")
     parser.add_argument("--peer", type=_peer, action="append", default=[], metavar="NAME=URL")
     parser.add_argument("--questions", type=int, default=1_000, help="search, fuzz: how many (default 1000)")
+    parser.add_argument("--editions", type=int, default=2_000, help="mail: how many (default 2000)")
     parser.add_argument("--clients", type=int, default=16, help="clients at once (default 16)")
     parser.add_argument("--seconds", type=float, default=5, help="of each series of requests (default 5)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results as JSON")
@@ -97,6 +98,8 @@ class Bench:
                     self._fuzz(households[0])
                 if "search" in self.asked.words:
                     self._search(households[0], built)
+            if "mail" in self.asked.words:
+                self._mail()
             if "start" in self.asked.words:
                 self._start(households[0])
         self.results["load_after"] = machine.load()
@@ -143,6 +146,13 @@ class Bench:
             f"{built['working']:.0f} s of processor time, at most {built['peak_mb']:,.0f} MB resident."
         )
         self._tell("Search in process, one core", SEARCHES, rows, remark)
+
+    def _mail(self) -> None:
+        data = None if self.asked.invented else _data()
+        found = mailing.measure(self.folder / "mail", self.asked.editions, self.asked.editions, 2, data)
+        self.results["mail"] = found
+        print("\n### Mail\n")
+        print(*mailing.said(found), f"Load after: {machine.load()[0]}.", sep="\n", flush=True)
 
     def _start(self, household: Household) -> None:
         full = household.home if household.home.exists() else None

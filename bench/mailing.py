@@ -15,14 +15,17 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from bench import machine
-from bench.household import CHECKOUT
+from bench.household import CHECKOUT, BenchError
 
 DAY = 1_500
 
@@ -35,30 +38,111 @@ def main() -> int:
     asked = parser.parse_args()
     print(machine.sentence(machine.facts()))
     with tempfile.TemporaryDirectory(prefix="broadsheet-bench-") as home:
-        os.environ |= {
-            "BROADSHEET_HOME": home,
-            "BROADSHEET_MAIL_FROM": "papers@broadsheet.example",
-            "DJANGO_SETTINGS_MODULE": "broadsheet.config.settings",
-        }
-        import django
-
-        django.setup()
-        from broadsheet import operations
-
-        with operations.using_data():
-            operations.open_up(lambda line: None)
-            titles = _fill(max(asked.editions, asked.searches))
-            if asked.searches:
-                _match(titles, asked.searches)
-            if asked.editions:
-                _send(titles, asked.editions, asked.senders)
+        data = Path(os.environ.get("BROADSHEET_DATA") or CHECKOUT.parent / "shared" / "data")
+        found = measure(Path(home), asked.editions, asked.searches, asked.senders, data)
+    for sentence in said(found):
+        print(sentence)
     print(f"Load after: {machine.load()[0]}.")
+    if "editions" in found and not found["editions"]["agree"]:
+        print("The numbers do not agree.")
+        return 1
     return 0
 
 
-def _rows(most: int) -> Iterator[tuple[str, str, list[str]]]:
+def measure(
+    home: Path, editions: int, searches: int, senders: int, data: Path | None = None
+) -> dict[str, Any]:
+    """Numbers of one run in a data folder of its own, with the real papers in `data` or invented ones. Each
+    step has a process of its own, so that its memory is its own: `rss_mb` is the most that it ever held."""
+    with _sink() as sink:
+        known = {
+            "BROADSHEET_HOME": str(home),
+            "BROADSHEET_MAIL_FROM": "papers@broadsheet.example",
+            "BROADSHEET_SMTP_URL": f"smtp://127.0.0.1:{sink.port}",
+            "BROADSHEET_URL": "https://papers.example.org",
+            "DATABASE_URL": "",
+            "BROADSHEET_DATA": str(data or home / "none"),
+            "DJANGO_SETTINGS_MODULE": "broadsheet.config.settings",
+        }
+        _aside(known, _fill, editions)
+        found: dict[str, Any] = {}
+        if searches:
+            found["searches"] = _aside(known, _match, searches)
+        if editions:
+            found["editions"] = _editions(known, sink, editions, senders)
+    return found
+
+
+def said(found: dict[str, Any]) -> Iterator[str]:
+    """The numbers in sentences."""
+    if row := found.get("searches"):
+        yield (
+            f"{row['searches']:,} stored searches against {row['papers']:,} papers: {row['seconds']:.1f} s, "
+            f"{row['matches']:,} matches; {row['rss_mb']:.0f} MB."
+        )
+    if row := found.get("editions"):
+        yield (
+            f"{row['editions']:,} editions ({row['papers']:.1f} papers each): chosen and frozen in "
+            f"{row['choosing']:.1f} s, everything in {row['seconds']:.1f} s, {row['rate']:,.0f} editions/s; "
+            f"the server took {row['taken']:,} messages of {row['kb']:.1f} kB, {row['accepted']:,} accepted."
+        )
+        yield (
+            f"Processor time for each edition: {row['choosing_ms']:.1f} ms choosing, "
+            f"{row['sending_ms']:.1f} ms setting and handing over. Largest processes: choosing "
+            f"{row['choosing_mb']:.0f} MB, a sender {row['sender_mb']:.0f} MB."
+        )
+
+
+def _aside(known: dict[str, str], step: Callable[..., dict[str, Any]], *given: int) -> dict[str, Any]:
+    """What a step found, in a process of its own."""
+    return _started(known, step, *given)()
+
+
+def _started(
+    known: dict[str, str], step: Callable[..., dict[str, Any]], *given: int
+) -> Callable[[], dict[str, Any]]:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_step, args=(theirs, known, step, given))
+    child.start()
+    theirs.close()
+
+    def end() -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = ours.recv()
+        except EOFError:
+            raise BenchError(f"{step.__name__} failed; see above.") from None
+        child.join()
+        return found
+
+    return end
+
+
+def _step(
+    pipe: Connection, known: dict[str, str], step: Callable[..., dict[str, Any]], given: tuple[int, ...]
+) -> None:
+    os.environ |= known
+    import django
+
+    django.setup()
+    from broadsheet import operations
+
+    with operations.using_data():
+        started, busy = time.perf_counter(), time.process_time()
+        found = step(*given)
+        pipe.send(
+            {
+                "seconds": time.perf_counter() - started,
+                "busy": time.process_time() - busy,
+                "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+            }
+            | found
+        )
+
+
+def _rows() -> Iterator[tuple[str, str, list[str]]]:
     """(title, abstract, categories) of papers, real ones where they are."""
-    folder = Path(os.environ.get("BROADSHEET_DATA") or CHECKOUT.parent / "shared" / "data")
+    folder = Path(os.environ["BROADSHEET_DATA"])
     if (folder / "arxiv.parquet").exists():
         import pyarrow.parquet as pq
 
@@ -68,124 +152,150 @@ def _rows(most: int) -> Iterator[tuple[str, str, list[str]]]:
                 codes = row["categories"]
                 yield row["title"], row["abstract"], codes.split() if isinstance(codes, str) else list(codes)
         return
-    for number in range(most + DAY):
+    for number in count():
         yield f"On invented matter {number}", f"We invent matter {number} and {number * 7 % 1000}.", ["cs.LG"]
 
 
-def _fill(most: int) -> list[str]:
-    """A day of papers; the titles of others, for interests and searches."""
-    from broadsheet import catalog
+def _titles() -> Iterator[str]:
+    """Titles of other papers than those of the day, for interests and searches; from the start again where
+    there are not enough."""
+    while True:
+        for title, _, _ in islice(_rows(), DAY, None):
+            yield " ".join(title.split())[:200]
+
+
+def _fill(editions: int) -> dict[str, Any]:
+    """A day of papers, and subscribers each with an interest of their own."""
+    from broadsheet import catalog, operations
+    from broadsheet.models import Outbox, Subscription
     from broadsheet.sources import PaperRecord
 
+    operations.open_up(lambda line: None)
     now = datetime.now(UTC)
-    records, titles = [], []
-    for number, (title, abstract, codes) in enumerate(_rows(most)):
-        if number < DAY:
-            records.append(
-                PaperRecord(
-                    source="arxiv",
-                    title=title,
-                    identifiers=(f"2611.{number:05d}",),
-                    abstract=abstract,
-                    authors=("Ada Lovelace", f"Reader Number{number}"),
-                    categories=tuple(codes),
-                    published_at=now - timedelta(days=1),
-                    announced_on=(now - timedelta(days=1)).date(),
-                )
-            )
-        else:
-            titles.append(" ".join(title.split())[:200])
-        if len(titles) >= most:
-            break
+    records = [
+        PaperRecord(
+            source="arxiv",
+            title=title,
+            identifiers=(f"2611.{number:05d}",),
+            abstract=abstract,
+            authors=("Ada Lovelace", f"Reader Number{number}"),
+            categories=tuple(codes),
+            published_at=now - timedelta(days=1),
+            announced_on=(now - timedelta(days=1)).date(),
+        )
+        for number, (title, abstract, codes) in enumerate(islice(_rows(), DAY))
+    ]
     catalog.take_in(records, now=now)
-    return titles
+    Outbox.objects.get_or_create(pk=1)
+    subscribers = (
+        Subscription(
+            address=f"reader{number}@host{number % 997}.example",
+            address_key=f"reader{number}@host{number % 997}.example",
+            state="active",
+            what="interest",
+            key=title,
+            how_many=20,
+            nonce=f"{number:032x}",
+            next_at=now,
+        )
+        for number, title in enumerate(islice(_titles(), editions))
+    )
+    while batch := list(islice(subscribers, 2_000)):
+        Subscription.objects.bulk_create(batch)
+    return {}
 
 
-def _match(titles: list[str], many: int) -> None:
+def _match(many: int) -> dict[str, Any]:
     from broadsheet import search
     from broadsheet.models import Paper
 
-    words = [title.replace(":", " ").replace('"', " ").split() for title in titles]
-    queries = {number: " ".join(each[:2]) for number, each in enumerate(words[:many])}
+    queries = {
+        number: " ".join(title.replace(":", " ").replace('"', " ").split()[:2])
+        for number, title in enumerate(islice(_titles(), many))
+    }
     keys = list(Paper.objects.order_by("pk").values_list("pk", flat=True)[:DAY])
     started = time.perf_counter()
     found = sum(len(keys) for _, keys in search.Matcher(queries).matches(search.rows_of(keys)))
     seconds = time.perf_counter() - started
-    print(
-        f"{len(queries):,} stored searches against {len(keys):,} papers: {seconds:.1f} s, {found:,} matches."
-    )
+    return {"searches": many, "papers": len(keys), "matches": found, "seconds": seconds}
 
 
-def _send(titles: list[str], many: int, senders: int) -> None:
-    from django.conf import settings
-    from django.db import connection
+def _editions(known: dict[str, str], sink: Sink, many: int, senders: int) -> dict[str, Any]:
+    chosen = _aside(known, _choose)
+    running = [_started(known, _deliver) for _ in range(senders)]
+    sent = [end() for end in running]
+    whole = chosen["seconds"] + max(each["seconds"] for each in sent)
+    taken, size = sink.counts()
+    accepted = sum(each["accepted"] for each in sent)
+    return {
+        "editions": many,
+        "papers": chosen["papers"],
+        "choosing": chosen["seconds"],
+        "seconds": whole,
+        "rate": many / whole,
+        "taken": taken,
+        "accepted": accepted,
+        "kb": size / max(1, taken) / 1000,
+        "choosing_ms": 1000 * chosen["busy"] / many,
+        "sending_ms": 1000 * sum(each["busy"] for each in sent) / many,
+        "choosing_mb": chosen["rss_mb"],
+        "sender_mb": max(each["rss_mb"] for each in sent),
+        "agree": taken == accepted == many == chosen["made"],
+    }
 
+
+def _choose() -> dict[str, Any]:
     from broadsheet import digest
     from broadsheet.digest import choosing
-    from broadsheet.models import Edition, Message, Outbox, Subscription
+    from broadsheet.models import Edition
 
     # Everybody gets twenty, however far the nearest are.
     choosing.NEAR = -1.0
-    now = datetime.now(UTC)
-    for start in range(0, many, 5_000):
-        Subscription.objects.bulk_create(
-            [
-                Subscription(
-                    address=f"reader{number}@host{number % 997}.example",
-                    address_key=f"reader{number}@host{number % 997}.example",
-                    state="active",
-                    what="interest",
-                    key=titles[number % len(titles)],
-                    how_many=20,
-                    nonce=f"{number:032x}",
-                    next_at=now,
-                )
-                for number in range(start, min(start + 5_000, many))
-            ]
-        )
-    Outbox.objects.get_or_create(pk=1)
-    context = get_context("fork")
-    ours, theirs = context.Pipe()
-    sink = context.Process(target=_sink, args=(theirs,), daemon=True)
-    sink.start()
-    settings.SMTP_URL = f"smtp://127.0.0.1:{ours.recv()}"
-    settings.MAIL_FROM = "papers@broadsheet.example"
-    started = time.perf_counter()
-    while digest.make_due(now).due:
-        pass
-    made = time.perf_counter() - started
-    mean = sum(len(picks) for picks in Edition.objects.values_list("picks", flat=True)[:1000]) / min(
-        many, 1000
-    )
-    connection.close()
-    children = [context.Process(target=_deliver) for _ in range(senders)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-    whole = time.perf_counter() - started
-    ours.send("enough")
-    taken, size = ours.recv()
-    sink.join()
-    accepted = Message.objects.filter(state="accepted").count()
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(
-        f"{many:,} editions ({mean:.1f} papers each): chosen and frozen in {made:.1f} s, everything in "
-        f"{whole:.1f} s, {many / whole:,.0f} editions/s; the server took {taken:,} messages of "
-        f"{size / max(1, taken) / 1000:.1f} kB, {accepted:,} accepted; largest process {peak / 1000:.0f} MB."
-    )
-    if taken != many or accepted != many:
-        sys.exit("The numbers do not agree.")
+    now, made = datetime.now(UTC), 0
+    while (report := digest.make_due(now)).due:
+        made += report.made
+    sizes = [len(picks) for picks in Edition.objects.values_list("picks", flat=True)[:1000]]
+    return {"made": made, "papers": sum(sizes) / max(1, len(sizes))}
 
 
-def _deliver() -> None:
+def _deliver() -> dict[str, Any]:
     from broadsheet import digest, mail
 
-    mail.deliver({"edition": digest.compose})
+    report = mail.deliver({"edition": digest.compose})
+    return {"accepted": report.counts["accepted"]}
 
 
-def _sink(pipe: Connection) -> None:
-    """A server that takes everything, counts it, and keeps nothing."""
+class Sink:
+    """A server on loopback, in a process of its own, that takes everything, counts it, and keeps nothing."""
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._child = context.Process(target=_take_everything, args=(theirs,), daemon=True)
+        self._child.start()
+        self.port: int = self._ours.recv()
+
+    def counts(self) -> tuple[int, int]:
+        """(messages, bytes) so far; the server ends."""
+        self._ours.send("enough")
+        found: tuple[int, int] = self._ours.recv()
+        return found
+
+    def end(self) -> None:
+        self._child.terminate()
+        self._child.join()
+
+
+@contextmanager
+def _sink() -> Iterator[Sink]:
+    sink = Sink()
+    try:
+        yield sink
+    finally:
+        sink.end()
+
+
+def _take_everything(pipe: Connection) -> None:
     counts = [0, 0]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

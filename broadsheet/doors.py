@@ -10,8 +10,9 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,7 @@ from broadsheet.sources import LiveSource, PaperRecord, SourceError, Watcher
 if TYPE_CHECKING:
     from broadsheet.sources.arxiv_api import ArxivApi
     from broadsheet.sources.asking import Asker
+    from broadsheet.sources.zotero import ZoteroApi
 
 SETTINGS = frozenset({"HOME", "INDEX", "EMBEDDER", "RERANKER", "EMBED_KEY", "EMBED_THREADS"})
 
@@ -298,16 +300,62 @@ def _loaded(module: str, name: str, *given: Any) -> Any:
     return getattr(import_module(f"broadsheet.sources.{module}"), name)(asker(), *given)
 
 
+def zotero(key: str) -> ZoteroApi:
+    """Zotero's web API with somebody's own key."""
+    from broadsheet.sources.zotero import ZoteroApi
+
+    return ZoteroApi(asker(), settings.ZOTERO_URL, key)
+
+
+# Whose DOIs these are: bioRxiv's and medRxiv's, in whose name openRxiv gives them out since 2025.
+_PREPRINT_DOIS = ("doi:10.1101/", "doi:10.64898/")
+_ACL_DOI = "doi:10.18653/v1/"
+
+
 def look_up(identifier: str, patience: float = 10.0) -> PaperRecord | None:
     """What its home says of one paper, by canonical identifier; None if its home does not know it, or
-    if nobody here knows its home. Takes up to `patience` seconds. Raises SourceError if not now."""
-    if identifiers.scheme(identifier) != "arxiv":
+    if nobody here knows its home.
+
+    arXiv is asked for its papers, bioRxiv and medRxiv for theirs, OpenReview for its own, and the registry
+    of the DOI for all others (the ACL Anthology's too). What comes may lack the abstract, or know the month
+    of publication alone. Takes up to `patience` seconds. Raises SourceError with a sentence for people if
+    not now, or if this server asks nobody.
+    """
+    scheme = identifiers.scheme(identifier)
+    if scheme == "arxiv":
+        api = arxiv_api()
+        if api is None:
+            raise SourceError("This server does not ask arXiv for papers that it does not have yet.")
+        told = api.look_up([identifier], patience=patience, tries=2)
+        return next((one for one in told if isinstance(one, PaperRecord)), None)
+    if scheme not in ("doi", "openreview", "acl"):
         return None
-    api = arxiv_api()
-    if api is None:
-        raise SourceError("This server does not ask arXiv for papers that it does not have yet.")
-    told = api.look_up([identifier], patience=patience, tries=2)
-    return next((one for one in told if isinstance(one, PaperRecord)), None)
+    if not settings.SOURCES:
+        raise SourceError("This server asks no other one for papers that it does not have yet.")
+    for ask in _homes(identifier):
+        if found := ask(identifier, patience):
+            return found
+    return None
+
+
+def _homes(identifier: str) -> Iterator[Callable[[str, float], PaperRecord | None]]:
+    """Whom to ask about a paper, the first to be asked first."""
+    if identifier.startswith("openreview:"):
+        yield _loaded("openreview", "OpenReviewSource", settings.OPENREVIEW_URL).look_up
+        return
+    if identifier.startswith(_PREPRINT_DOIS):
+        for server in ("biorxiv", "medrxiv"):
+            yield _loaded("biorxiv", "BiorxivSource", settings.BIORXIV_URL, server).look_up
+    registry = _loaded("doi", "DoiRegistry", settings.DOI_URL)
+    if identifier.startswith("acl:"):
+
+        def by_doi(name: str, patience: float) -> PaperRecord | None:
+            found = registry.look_up(_ACL_DOI + name.removeprefix("acl:").lower(), patience)
+            return replace(found, identifiers=(name, *found.identifiers)) if found else None
+
+        yield by_doi
+    else:
+        yield registry.look_up
 
 
 def close() -> None:

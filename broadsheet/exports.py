@@ -480,6 +480,11 @@ def _marked(text: str) -> str:
     return text.translate(_MARKDOWN)
 
 
+def marked(text: str) -> str:
+    """A line of plain text as Markdown that says just that."""
+    return _marked_line(plain_line(text))
+
+
 def _marked_line(text: str) -> str:
     """As `_marked`, for a text at the beginning of a line, where a number or a dash would begin a list."""
     return _LINE_START.sub(r"\1\\\2\3", _marked(text))

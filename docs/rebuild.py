@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 OPERATE = Path(__file__).parent / "operate.md"
+MANUAL = Path(__file__).parent / "broadsheet.1"
 _BETWEEN = re.compile(r"(?<=<!-- commands -->\n).*?(?=<!-- /commands -->)", re.DOTALL)
 
 
@@ -35,7 +36,7 @@ def _word(action: argparse.Action) -> str:
     """How an argument is typed."""
     value = str(action.metavar or action.dest.upper())
     if not action.option_strings:
-        return f"{value}..." if action.nargs == "+" else value
+        return f"{value}..." if action.nargs in ("+", "*") else value
     flag = action.option_strings[-1]
     return f"[{flag}]" if action.nargs == 0 else f"[{flag} {value}]"
 
@@ -45,7 +46,10 @@ def main() -> None:
     import django
 
     django.setup()
+    from broadsheet.management import manual
+
     OPERATE.write_text(rebuilt())
+    MANUAL.write_text(manual.roff())
 
 
 if __name__ == "__main__":

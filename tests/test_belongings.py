@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from broadsheet import community
+from broadsheet.community import blocking, following, talking
 from broadsheet.models import Invitation, Mark, Moderation, Paper, Reader, SavedSearch
 from tests import factories, people
 from tests.pages.reading import get
@@ -60,6 +61,11 @@ def test_everything_one_owns_comes_in_one_file() -> None:
     Mark.objects.create(reader=alice, paper=second, kind="saved")
     SavedSearch.objects.create(reader=alice, query="newspapers")
     SavedSearch.objects.create(reader=bob, query="of bob alone")
+    erin = people.reader("erin")
+    blocking.block(alice, "erin")
+    question = talking.say(alice, first.pk, "A question")
+    talking.say(bob, first.pk, "An answer", question.pk)
+    secret = following.feed_key(alice).secret
     response = people.signed_in(alice).post("/account/export")
     archive = zipfile.ZipFile(io.BytesIO(response.content))
     told = {name: archive.read(name).decode() for name in archive.namelist()}
@@ -67,7 +73,10 @@ def test_everything_one_owns_comes_in_one_file() -> None:
     assert [vote["paper"] for vote in json.loads(told["votes.json"])] == [first.identifier]
     assert [search["query"] for search in json.loads(told["searches.json"])] == ["newspapers"]
     assert first.title in told["upvoted.bib"] and second.title in told["saved.bib"]
-    assert "bob" not in "".join(told.values())
+    assert [notice["why"] for notice in json.loads(told["notices.json"])] == ["reply"]
+    assert [one["reader"] for one in json.loads(told["blocks.json"])] == [erin.username]
+    assert secret in told["private-feeds.json"]
+    assert "bob" not in "".join(told.values()) and "An answer" not in "".join(told.values())
 
 
 def mentions(words: list[str]) -> list[str]:

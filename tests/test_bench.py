@@ -240,11 +240,14 @@ def test_invented_papers_are_the_same_every_time() -> None:
 def test_words_that_mean_nothing_are_refused() -> None:
     done = bench("speed")
     assert done.returncode == 2
-    assert "known are import, pages, search, fuzz, start" in done.stderr
+    assert "known are import, pages, search, fuzz, mail, start" in done.stderr
 
 
-def test_search_is_measured_beside_the_full_text_of_the_database(tmp_path: Path) -> None:
-    done = bench("search", "fuzz", "--invented", "--papers=200", "--questions=12", f"--out={tmp_path}")
+def test_search_is_measured_beside_the_full_text_of_the_database_and_mail_by_what_arrived(
+    tmp_path: Path,
+) -> None:
+    few = ("--papers=200", "--questions=12", "--editions=30")
+    done = bench("search", "fuzz", "mail", "--invented", *few, f"--out={tmp_path}")
     assert done.returncode == 0, done.stderr
     (kept,) = tmp_path.glob("*.json")
     found = json.loads(kept.read_text())
@@ -254,3 +257,8 @@ def test_search_is_measured_beside_the_full_text_of_the_database(tmp_path: Path)
         assert rows[kind]["answers"] == 12 and rows[kind]["p50_ms"] > 0
     assert rows["1,000 changed papers visible"]["answers"] == 200
     assert sum(found["fuzz"]["statuses"].values()) == 12 and not found["fuzz"]["bad"]
+    mail = found["mail"]["editions"]
+    assert mail["agree"] and mail["taken"] == mail["accepted"] == 30 and mail["papers"] == 20
+    assert mail["rate"] == pytest.approx(30 / mail["seconds"])
+    assert found["mail"]["searches"]["matches"] > 0
+    assert "editions/s" in done.stdout

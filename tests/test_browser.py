@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from broadsheet import catalog
-from broadsheet.models import Paper, Signal
+from broadsheet.models import Paper, Signal, SourceState
 from broadsheet.sources import LinkRecord, VersionRecord
 from tests import factories
 from tests.pages import strangers
@@ -50,6 +50,8 @@ KINDS = [
     "/search?q=newspapers",
     "/search?q=nothing-of-the-kind",
     "/calendar?month=2025-03",
+    "/sources",
+    "/papers/week/2025-W11?as_of=2025-03-15T12:00Z",
     "/subscribe",
     "/about",
     "/keys",
@@ -87,6 +89,21 @@ def house(transactional_db: None) -> None:
         Signal.objects.create(paper=paper, source="huggingface", kind="upvotes", value=day**2, seen_at=moment)
 
 
+@pytest.fixture(autouse=True)
+def followed(house: None, settings: Settings) -> None:
+    """One source that is well and one that is not, with a part whose name is one long word."""
+    settings.SOURCES = ["arxiv", "feeds"]
+    settings.FEEDS = ["https://" + "journal-of-long-names." * 4 + "example.org/rss?key=hunter2"]
+    now = datetime.now(UTC)
+    told = {"tried_at": now, "due_at": now + timedelta(hours=1)}
+    SourceState.objects.create(
+        source="arxiv", succeeded_at=now, new=1_234, read=12_345, in_all=302_555, **told
+    )
+    SourceState.objects.create(
+        source="feeds", part=settings.FEEDS[0], problem="example.org cannot be reached.", failures=3, **told
+    )
+
+
 @pytest.fixture
 def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
     """Opens a path in a context of its own, and at the end tells what the page did that it must not do."""
@@ -120,6 +137,17 @@ def path_of(page: Page) -> str:
 
 
 # Reading
+
+
+def test_anybody_can_read_on_a_phone_how_fresh_the_server_is(open_page: Open) -> None:
+    page = open_page("/about", viewport=PHONE, color_scheme="dark")
+    page.get_by_role("link", name="Sources", exact=True).click()
+    assert path_of(page) == "/sources"
+    well, broken = page.locator("section.source").all()
+    assert "1,234 new, 0 changed, of 12,345 read" in well.inner_text() and "302,555" in well.inner_text()
+    assert broken.get_by_role("note").inner_text() == "Not fresh. example.org cannot be reached."
+    assert "hunter2" not in page.content()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_from_the_front_page_to_a_paper_to_its_author_and_back(open_page: Open) -> None:

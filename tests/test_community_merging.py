@@ -19,13 +19,14 @@ def test_votes_and_comments_move_with_a_paper_that_turns_out_to_be_another() -> 
     alice, bob = reader("Alice"), reader("Bob")
     one = factories.paper(1)
     other = factories.paper(2, identifiers=("doi:10.1000/2",), title="A study of newspapers, part 1, printed")
-    for voter, paper in ((alice, one), (alice, other), (bob, other)):
-        Upvote.objects.create(reader=voter, paper=paper)
+    for voter, paper, weight in ((alice, one, 1.0), (alice, other, 1.0), (bob, other, 0.25)):
+        Upvote.objects.create(reader=voter, paper=paper, weight=weight)
+    Upvote.objects.create(reader=reader("Mallory"), paper=other, counted=False)
     Comment.objects.create(paper=other, reader=bob, text="Well read.")
     Mark.objects.create(reader=alice, paper=other, kind="saved")
     catalog.take_in([factories.record(1, identifiers=("2503.00001", "doi:10.1000/2"))])
     kept = Paper.objects.get()
-    assert (kept.identifier, kept.upvotes, kept.upvote_weight, kept.comments) == ("2503.00001", 2, 2.0, 1)
+    assert (kept.identifier, kept.upvotes, kept.upvote_weight, kept.comments) == ("2503.00001", 2, 1.25, 1)
     assert Mark.objects.get().paper == kept
 
 

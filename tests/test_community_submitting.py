@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -190,6 +193,33 @@ def test_old_papers_are_refused_by_their_id_or_once_their_day_is_known(
     assert not Paper.objects.exists()
 
 
+@pytest.mark.parametrize(("months_ago", "state"), [(0, "listed"), (7, "declined")])
+def test_a_paper_is_brought_by_its_doi(
+    alice: Reader, settings: Settings, months_ago: int, state: str
+) -> None:
+    """Any registry of DOIs answers; often it knows the month alone, whose last day must be young enough."""
+    issued = (NOW - timedelta(days=31 * months_ago)).date()
+    told = {
+        "type": "article-journal",
+        "DOI": "10.1000/news.7",
+        "title": "On the Weight of Newspapers",
+        "author": [{"given": "Ada", "family": "Lovelace"}],
+        "issued": {"date-parts": [[issued.year, issued.month]]},
+    }
+    brought = community.submit(alice, "https://doi.org/10.1000/News.7", "Worth a look.").submission
+    assert brought and brought.identifier == "doi:10.1000/news.7"
+    with answering(lambda request: Reply(json.dumps(told).encode())) as server:
+        settings.SOURCES, settings.DOI_URL, settings.LOOPBACK_PAUSE = ["arxiv"], server.url, 0.0
+        assert submitting.fetch_due() == 1
+    brought.refresh_from_db()
+    assert brought.state == state
+    if state == "listed":
+        paper = Paper.objects.get()
+        assert paper == brought.paper and paper.listed_on == trending.today() and paper.comments == 1
+    else:
+        assert "14 days" in brought.reason and not Paper.objects.exists()
+
+
 def test_a_curator_sets_the_window(alice: Reader, dora: Reader) -> None:
     act = moderating.change_rules(dora, {"submission_age_days": 0}, "Old papers are welcome.")
     community.submit(alice, "2503.01234")
@@ -271,6 +301,72 @@ def test_a_claim_is_asked_of_curators_and_lets_an_author_add(alice: Reader, dora
     assert not Paper.objects.get().has_code
     moderating.undo(dora, granted.pk, "It was somebody else.")
     assert claiming.claims_on(paper) == []
+
+
+def orcid(given: Any = "Ada", family: Any = "Lovelace", works: Any = ("10.48550/arXiv.2503.00001",)) -> Any:
+    """A record as ORCID's interface (v3.0) lays it out; allauth keeps it when somebody signs in with it."""
+    groups = [
+        {"external-ids": {"external-id": [{"external-id-type": "doi", "external-id-value": work}]}}
+        for work in works
+    ]
+    return {
+        "orcid-identifier": {"path": "0000-0002-1825-0097", "host": "orcid.org"},
+        "person": {"name": {"given-names": {"value": given}, "family-name": {"value": family}}},
+        "activities-summary": {"works": {"group": groups}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "granted"),
+    [
+        (orcid(), True),
+        (orcid(works=["10.1000/other", "arXiv:2503.00001v2"]), True),
+        (orcid(given="A.", family="Lovelace"), True),
+        (orcid(given="Augusta Ada"), True),
+        (orcid(given="Beatrice"), False),
+        (orcid(family="Babbage"), False),
+        (orcid(works=["10.48550/arXiv.2503.00002"]), False),
+        (orcid(works=[]), False),
+        (orcid(given=None, works=[None, 7, {}]), False),
+        ({"person": None, "activities-summary": {"works": {"group": "all of them"}}}, False),
+        ({}, False),
+    ],
+)
+def test_an_orcid_record_with_the_name_and_the_paper_is_proof(
+    alice: Reader, record: Any, granted: bool
+) -> None:
+    paper = factories.paper(1)
+    SocialAccount.objects.create(user=alice, provider="orcid", uid="0000-0002-1825-0097", extra_data=record)
+    made = claiming.claim(alice, paper.pk, "Ada Lovelace")
+    assert (made.state, made.ground) == (("granted", "orcid") if granted else ("asked", ""))
+    assert (claiming.claims_on(paper) == [made]) == granted
+
+
+def test_the_orcid_record_of_another_proves_nothing(alice: Reader) -> None:
+    bob = person("Bob")
+    SocialAccount.objects.create(user=bob, provider="orcid", uid="0000-0002-1825-0097", extra_data=orcid())
+    SocialAccount.objects.create(user=alice, provider="github", uid="1", extra_data=orcid())
+    assert claiming.claim(alice, factories.paper(1).pk, "Ada Lovelace").state == "asked"
+
+
+@pytest.mark.parametrize(
+    ("printed", "verified", "granted"),
+    [
+        ("Write to alice@example.org.", True, True),
+        ("Write to ALICE@Example.org, please", True, True),
+        ("Write to alice@example.org.", False, False),
+        ("Write to malice@example.org.", True, False),
+        ("Write to alice@example.org.evil.test", True, False),
+        ("Write to somebody.", True, False),
+    ],
+)
+def test_a_verified_address_that_is_printed_is_proof(
+    alice: Reader, printed: str, verified: bool, granted: bool
+) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@example.org", verified=verified, primary=True)
+    paper = factories.paper(1, comment=printed)
+    made = claiming.claim(alice, paper.pk, "Ada Lovelace")
+    assert (made.state, made.ground) == (("granted", "address") if granted else ("asked", ""))
 
 
 def test_links_of_other_sources_are_not_the_authors_to_remove(alice: Reader) -> None:

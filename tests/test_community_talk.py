@@ -11,12 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from broadsheet import community
-from broadsheet.community import moderating, talking, threads
+from broadsheet.community import blocking, moderating, notices, talking, threads
 from broadsheet.models import (
     Claim,
     Comment,
     CommentVersion,
     CommunityRules,
+    Follow,
     Notice,
     Paper,
     Reaction,
@@ -360,3 +361,33 @@ def test_a_thread_of_any_depth_is_read_without_recursion(alice: Reader, paper: P
     assert read(paper) == [str(number) for number in range(60)]
     chain = [Comment(pk=n, paper=paper, parent_id=n - 1 or None) for n in range(1, 5_000)]
     assert [comment.pk for comment in threads.in_order(chain)] == list(range(1, 5_000))
+
+
+def test_who_is_blocked_is_folded_and_not_heard(alice: Reader, bob: Reader, paper: Paper) -> None:
+    """Alice blocks Bob: his answer and his mention send nothing, others read on, and it can be undone."""
+    hers = talking.say(alice, paper.pk, "A question")
+    community.follow(alice, "reader", "Bob")
+    talking.say(bob, paper.pk, "An early answer", hers.pk)
+    assert notices.unseen(alice) == 1
+    blocking.block(alice, "bob")
+    assert notices.unseen(alice) == 0 and not Follow.objects.exists(), "what was there is gone as well"
+    talking.say(bob, paper.pk, "Another, @alice", hers.pk)
+    assert not Notice.objects.filter(reader=alice).exists()
+    folded = {one.comment.text: one.folded for one in threads.talk(paper, alice).said}
+    assert folded == {"A question": False, "An early answer": True, "Another, @alice": True}
+    assert not any(one.folded for one in threads.talk(paper, bob).said), "he is not told"
+    blocking.unblock(alice, "Bob")
+    talking.say(bob, paper.pk, "And again, @alice")
+    assert notices.unseen(alice) == 1
+
+
+def test_a_change_that_names_someone_anew_respects_a_block(alice: Reader, bob: Reader, paper: Paper) -> None:
+    blocking.block(alice, "Bob")
+    talking.edit(bob, talking.say(bob, paper.pk, "Words").pk, "Words for @alice")
+    assert not Notice.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody-of-that-name"])
+def test_nobody_blocks_themselves_or_nobody(alice: Reader, name: str) -> None:
+    with pytest.raises(community.Refused):
+        blocking.block(alice, name)

@@ -15,7 +15,24 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from broadsheet import community
-from broadsheet.models import Reader, Tally
+from broadsheet.community import following
+from broadsheet.models import (
+    Claim,
+    Collection,
+    CollectionItem,
+    Comment,
+    CommentVersion,
+    Interest,
+    Lesson,
+    LibraryImport,
+    Moderation,
+    Notice,
+    Reader,
+    Report,
+    SavedSearch,
+    Submission,
+    Tally,
+)
 from broadsheet.web import access, limits
 from tests import factories, people
 
@@ -31,6 +48,7 @@ FILLED = {
     "spelling": "2503.00001",
     "slug": "ada-lovelace",
     "name": "alice",
+    "username": "alice",
     "key": "1",
     "pk": "1",
     "token": "token",
@@ -77,9 +95,25 @@ ROUTES = sorted(dict(routes()).items())
 @pytest.fixture
 def furnished_house(db: None) -> None:
     """One of everything that an address may name."""
-    alice = people.reader("alice")
+    alice, bob = people.reader("alice"), people.reader("bob")
     (paper,) = factories.papers(1)
     community.upvote(alice, paper)
+    # By number, because addresses name them so.
+    comment = Comment.objects.create(pk=1, paper=paper, reader=alice, text="Words for @bob")
+    CommentVersion.objects.create(comment=comment, text="Other words")
+    Notice.objects.create(pk=1, reader=bob, comment=comment, why="mention")
+    Report.objects.create(pk=1, reader=bob, comment=comment, paper=paper, reason="spam")
+    collection = Collection.objects.create(pk=1, reader=alice, name="To read", visibility="public")
+    CollectionItem.objects.create(collection=collection, paper=paper, place=1)
+    Submission.objects.create(pk=1, reader=alice, identifier="arxiv:2503.00009", spelling="2503.00009")
+    Claim.objects.create(pk=1, reader=alice, paper=paper, name="Ada Lovelace")
+    SavedSearch.objects.create(pk=1, reader=alice, query="newspapers")
+    community.follow(alice, "reader", "bob")
+    Moderation.objects.create(pk=1, kind="lock", reason="For a while.", paper=paper)
+    interest = Interest.objects.create(pk=1, reader=alice, name="Newspapers", visibility="public")
+    Lesson.objects.create(interest=interest, paper=paper, wanted=True)
+    LibraryImport.objects.create(pk=1, reader=alice, name="mine.bib", state="done")
+    following.feed_key(alice)
 
 
 def complaint(address: str, view: Any) -> str:

@@ -56,6 +56,11 @@ def dora() -> Reader:
     return people.reader("dora", role="curator")
 
 
+def source(client: Client, path: str) -> str:
+    """A page as it is sent."""
+    return client.get(path).content.decode()
+
+
 def said(client: Client, words: str, **more: str) -> Comment:
     response = client.post(TALK, {"text": words, **more})
     assert response.status_code == 303, response.content.decode()[:2_000]
@@ -207,6 +212,56 @@ def test_a_report_is_sent_to_curators(paper: Paper, alice: Reader, bob: Reader, 
 
 
 # Library
+
+
+def test_one_thing_that_many_report_is_one_case_at_the_desk(
+    paper: Paper, alice: Reader, bob: Reader, dora: Reader
+) -> None:
+    comment = talking.say(alice, paper.pk, "Buy something")
+    for who, reason in ((bob, "spam"), (people.reader("carol"), "spam"), (people.reader("erin"), "abuse")):
+        talking.report(who, reason, comment=comment.pk)
+    talking.report(bob, "wrong paper", paper=paper.pk)
+    desk = source(people.signed_in(dora), "/moderation")
+    assert desk.count('class="case"') == 2
+    assert "Spam × 2, Abuse" in desk and "3 reports" in desk
+    assert desk.index("Spam × 2") < desk.index("Wrong paper"), "what most readers reported stands first"
+    moderating.dismiss(dora, Report.objects.filter(comment=comment).earliest("pk").pk, "It is a joke.")
+    assert Report.objects.filter(comment=comment, settled_at=None).count() == 0
+
+
+def test_a_reader_is_blocked_by_a_button_and_heard_again(
+    paper: Paper, alice: Reader, bob: Reader, client: Client
+) -> None:
+    talking.say(bob, paper.pk, "Words of Bob")
+    browser = people.signed_in(alice)
+    assert "Block</button>" in source(browser, "/readers/bob")
+    assert "Block</button>" not in source(client, "/readers/bob") + source(
+        people.signed_in(bob), "/readers/bob"
+    )
+    assert browser.post("/readers/bob/block").status_code == 303
+    assert "You block this reader" in source(browser, TALK) and "Words of Bob" in source(browser, TALK)
+    assert "You block this reader" not in source(client, TALK)
+    assert "bob" in source(browser, "/account/blocked")
+    assert browser.post("/readers/bob/block", {"on": "0"}).status_code == 303
+    assert "You block this reader" not in source(browser, TALK)
+
+
+def test_the_follow_button_knows_whether_one_follows(alice: Reader, bob: Reader, client: Client) -> None:
+    factories.papers(2)
+    browser = people.signed_in(alice)
+    for kind, key, page in (
+        ("reader", "bob", "/readers/bob"),
+        ("category", "cs.LG", "/papers/all?category=cs.LG"),
+    ):
+        assert "Sign in to follow" in source(client, page)
+        assert f'aria-label="Follow {key}"' in source(browser, page)
+        browser.post("/follow", {"kind": kind, "key": key})
+        assert f'aria-label="Stop following {key}"' in source(browser, page)
+    bob.show_votes = False
+    bob.save()
+    assert 'aria-label="Stop following bob"' in source(browser, "/readers/bob"), "one can still let go"
+    community.unfollow(alice, "reader", "bob")
+    assert "Follow bob" not in source(browser, "/readers/bob"), "there is nothing to see of them"
 
 
 def test_one_press_saves_and_undoes(paper: Paper, alice: Reader) -> None:

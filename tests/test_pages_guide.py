@@ -13,7 +13,7 @@ from pytest_django import Settings
 from broadsheet import doors, search
 from broadsheet.web import words
 from broadsheet.web.preferences import Look, chosen
-from tests import factories
+from tests import factories, people
 from tests.pages.reading import FRAGMENT, get
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
@@ -99,6 +99,39 @@ def test_settings_are_kept_in_a_cookie_and_nowhere_else(client: Client) -> None:
         "off",
         "100",
     }
+
+
+def test_how_much_votes_count_goes_with_the_account(client: Client) -> None:
+    factories.papers(3)
+    alice = people.reader("alice")
+    client.force_login(alice)
+    client.post("/settings", {"layout": "lines", "theme": "dark", "keys": "on", "social": "50"})
+    alice.refresh_from_db()
+    assert alice.social == 50
+    elsewhere = Client()
+    elsewhere.force_login(alice)
+    page = get(elsewhere, "/papers/date/2025-03-14")
+    assert (
+        "Votes count half here" in page.one("main").text and "data-theme" not in page.one("html").attributes
+    )
+    assert page.links()["RSS"] == "/papers/date/2025-03-14.rss?social=50"
+    assert "wherever you sign in" in get(elsewhere, "/settings").one("main").text
+    assert "Votes count half here" not in get(Client(), "/papers/date/2025-03-14").one("main").text
+
+
+def test_a_feed_takes_how_much_votes_count_from_its_address(client: Client) -> None:
+    factories.paper(1, signals=(factories.votes(900),))
+    for number in range(2, 30):
+        factories.paper(number)
+
+    def titles(query: str) -> list[str]:
+        told = client.get(f"/papers/date/2025-03-14.json{query}").json()
+        return [item["title"] for item in told["items"]]
+
+    assert titles("")[0].endswith("part 1")
+    assert sorted(titles("?social=0")) == sorted(titles("")) and titles("?social=0") != titles("")
+    refused = client.get("/papers/trending.rss?social=loud")
+    assert refused.status_code == 400 and "from 0 to 100" in refused.content.decode()
 
 
 @pytest.mark.security_check(7)

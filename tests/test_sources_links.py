@@ -32,6 +32,30 @@ def found(text: str) -> list[tuple[str, str]]:
         ("https://huggingface.co/spaces/ada/demo!", "demo", "https://huggingface.co/spaces/ada/demo"),
         ("https://ada.github.io/engine/ shows it", "project", "https://ada.github.io/engine"),
         ("ada.github.io", "project", "https://ada.github.io"),
+        ("hf.co/datasets/ada/cards", "dataset", "https://huggingface.co/datasets/ada/cards"),
+        ("https://zenodo.org/record/1234567.", "dataset", "https://doi.org/10.5281/zenodo.1234567"),
+        ("Data: zenodo.org/records/1234567", "dataset", "https://doi.org/10.5281/zenodo.1234567"),
+        ("doi:10.5281/Zenodo.1234567", "dataset", "https://doi.org/10.5281/zenodo.1234567"),
+        ("(https://dx.doi.org/10.5281/zenodo.77)", "dataset", "https://doi.org/10.5281/zenodo.77"),
+        ("10.6084/m9.figshare.123, see there", "dataset", "https://doi.org/10.6084/m9.figshare.123"),
+        ("https://doi.org/10.7910/DVN/ABCDEF", "dataset", "https://doi.org/10.7910/dvn/abcdef"),
+        ("kaggle.com/datasets/Ada/cards!", "dataset", "https://www.kaggle.com/datasets/Ada/cards"),
+        ("https://www.kaggle.com/models/ada/m", "model", "https://www.kaggle.com/models/ada/m"),
+        ("https://bitbucket.org/ada/engine/src", "code", "https://bitbucket.org/ada/engine"),
+        (
+            r"\url{https://anonymous.4open.science/r/engine-7B/}",
+            "code",
+            "https://anonymous.4open.science/r/engine-7B",
+        ),
+        (
+            "https://sites.google.com/view/Ada-engine.",
+            "project",
+            "https://sites.google.com/view/Ada-engine",
+        ),
+        ("https://sites.google.com/ada.example/x", "project", "https://sites.google.com/ada.example/x"),
+        ("Project page: https://ada.example/engine/.", "project", "https://ada.example/engine"),
+        ("our project website is at https://ada.example", "project", "https://ada.example"),
+        ("Project page: https://github.com/ada/engine", "code", "https://github.com/ada/engine"),
     ],
 )
 def test_links_are_found_and_spelt_in_one_way(text: str, kind: str, url: str) -> None:
@@ -52,6 +76,13 @@ def test_links_are_found_and_spelt_in_one_way(text: str, kind: str, url: str) ->
         "https://huggingface.co/papers/2503.01234",
         "https://huggingface.co/collections/ada/things",
         "javascript:alert(1)//hub.com",
+        "https://evil.example/zenodo.org/records/1",
+        "ada@bitbucket.org/x/y",
+        "notbitbucket.org/ada/engine",
+        "The project. Its page is elsewhere: https://ada.example/",
+        "conference website: https://ada.example/",
+        "https://doi.org/10.1145/3580305.3599790",
+        "project page: https://user:secret@ada.example/",
     ],
 )
 def test_what_only_looks_like_a_link_is_none(text: str) -> None:
@@ -118,6 +149,19 @@ def test_plain_addresses_pass() -> None:
 def test_no_text_breaks_the_search_and_every_link_found_is_safe(text: str) -> None:
     for link in links.gathered([("project", text)], text, "github.com/" + text, text + ".github.io/" + text):
         assert links.web(link.url) == link.url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zenodo" * 15_000,
+        "project page " * 7_000 + "http",
+        "project page https://" * 4_000,
+        "10.5281/" * 12_000,
+    ],
+)
+def test_hostile_text_about_data_is_searched_in_linear_time(text: str) -> None:
+    test_hostile_text_is_searched_in_linear_time(text)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ addresses: list[URLPattern] = [
     path("api/query", arxiv.query),
     path("oai", oai.provider),
     path("mcp", mcp.endpoint),
+    path("api/v1", v1.door),
+    path("api/v1/", v1.door),
     path("api/v1/<path:rest>", v1.door),
     *HUGGINGFACE,
     *SEMANTIC_SCHOLAR,

@@ -65,8 +65,9 @@ def public(*methods: str) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
-def count(request: HttpRequest) -> tuple[int, int]:
-    """One more request of this address in this minute: (how many are left, seconds until it begins anew).
+def count(request: HttpRequest, who: str = "") -> tuple[int, int]:
+    """One more request in this minute of `who`, or of this address: (how many are left, seconds until it
+    begins anew).
 
     Counted in the memory of each web process. Raises TooMany.
     """
@@ -74,7 +75,7 @@ def count(request: HttpRequest) -> tuple[int, int]:
     wait = max(1, round(MINUTE - passed))
     if not settings.API_LIMIT:
         return 0, wait
-    key = digest("api", str(int(window)), place_of(request))
+    key = digest("api", str(int(window)), who or place_of(request))
     cache.add(key, 0, 2 * MINUTE)
     try:
         asked = cache.incr(key)
@@ -89,7 +90,8 @@ def readable(response: HttpResponse) -> HttpResponse:
     """Lets scripts of any site read the answer."""
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Access-Control-Expose-Headers"] = (
-        "Link, ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, X-Error-Message"
+        "Link, ETag, Location, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id, "
+        "X-Error-Message"
     )
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

@@ -2,129 +2,96 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Any, Literal
 
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI, Query, Schema
-from ninja.errors import ValidationError
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
 
 from broadsheet import __version__, search, trending
-from broadsheet.api import v1
+from broadsheet.api import v1, v1_acts, v1_keeping
+from broadsheet.api.v1_shapes import (
+    Cursor,
+    FoundOut,
+    Limit,
+    ListingOut,
+    Page,
+    PapersOut,
+    Problem,
+    Social,
+    WholePaperOut,
+    all_told,
+    bad,
+    named,
+    told,
+)
 from broadsheet.models import Link, Paper
 from broadsheet.trending.latest import BadCursor, walk
-from broadsheet.web.context import base
 
 api = NinjaAPI(
     title="Broadsheet",
     version=__version__,
-    description="Research papers with their rankings. Reading needs no key.",
+    description="Research papers with their rankings. Reading what everybody may read needs no key.",
     docs_url=None,
     openapi_url=None,
     urls_namespace="api-v1",
 )
 
-Limit = Annotated[int, Query(50, ge=1, le=100, description="how many papers")]
-Page = Annotated[int, Query(1, ge=1, le=6_000, description="the page, from 1")]
 Period = Literal["day", "week", "month", "trending", "all"]
 
-
-class Problem(Schema):
-    """RFC 9457."""
-
-    title: str
-    status: int
-    detail: str
-
-
-class PaperOut(Schema):
-    identifier: str
-    url: str
-    title: str
-    abstract: str
-    abstract_is_ours: bool
-    authors: list[str]
-    categories: list[str]
-    published_at: datetime | None
-    listed_on: date | None
-    revised_at: datetime | None
-    organization: str
-    withdrawn: bool
-    upvotes: int
-    comments: int
-    outside_upvotes: int
-    stars: int | None
-    has_code: bool
-    has_models: bool
-
-
-class LinkOut(Schema):
-    kind: str
-    url: str
-
-
-class WholePaperOut(PaperOut):
-    comment: str
-    journal_ref: str
-    licence: str
-    doi: str | None
-    links: list[LinkOut]
-
-
-class PapersOut(Schema):
-    papers: list[PaperOut]
-    next: str
-    """The cursor of the next page, empty behind the last."""
-
-
-class ListingOut(Schema):
-    period: str
-    key: str
-    title: str
-    total: int
-    page: int
-    pages: int
-    papers: list[PaperOut]
-
-
-class FoundOut(PapersOut):
-    total: int
-    corrected: str
-    notes: list[str]
-
-
-_REFUSALS: dict[Any, Any] = dict.fromkeys((400, 404, 429), Problem)
+REFUSALS: dict[Any, Any] = dict.fromkeys((400, 401, 404, 405, 429), Problem)
 
 
 @api.exception_handler(ValidationError)
 def _not_valid(request: HttpRequest, error: Any) -> HttpResponse:
+    wrong = [
+        {"where": ".".join(map(str, each.get("loc", ())))[:100], "detail": str(each.get("msg", ""))[:200]}
+        for each in error.errors[:20]
+    ]
     first = error.errors[0]
     where = str(first.get("loc", ("",))[-1])
-    return v1.refuse(request, 400, f"“{where[:40]}”: {str(first.get('msg', 'is not valid'))[:200]}.")
+    sentence = f"“{where[:40]}”: {str(first.get('msg', 'is not valid'))[:200]}."
+    return v1.problem(400, sentence, errors=wrong)
+
+
+@api.exception_handler(HttpError)
+def _not_read(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return v1.problem(error.status_code, str(error)[:300])
 
 
 @api.exception_handler(Http404)
 def _not_here(request: HttpRequest, error: Any) -> HttpResponse:
-    return v1.refuse(request, 404, str(error.args[0]) if error.args else "There is nothing here.")
+    return v1.problem(404, str(error.args[0]) if error.args else "There is nothing here.")
 
 
-@api.get("/papers", response={200: PapersOut, **_REFUSALS}, summary="All papers, newest first")
-def papers(request: HttpRequest, limit: Limit, cursor: str = "") -> dict[str, Any]:
+@api.get(
+    "/papers", response={200: PapersOut, **REFUSALS}, summary="All papers, newest first", tags=["Papers"]
+)
+def papers(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
     try:
-        found, after = walk(cursor[:60], limit, Paper.objects.cards())
+        found, after = walk(cursor, limit, Paper.objects.cards())
     except BadCursor as refusal:
-        raise BadRequest(str(refusal)) from refusal
-    return {"papers": _all(request, found), "next": after}
+        raise bad(refusal) from refusal
+    return {"papers": all_told(request, found), "next": after}
 
 
-@api.get("/listings/{period}", response={200: ListingOut, **_REFUSALS}, summary="A ranked list")
+@api.get(
+    "/listings/{period}", response={200: ListingOut, **REFUSALS}, summary="A ranked list", tags=["Papers"]
+)
 def listing(
-    request: HttpRequest, period: Period, limit: Limit, page: Page, key: str = "", category: str = ""
+    request: HttpRequest,
+    period: Period,
+    limit: Limit,
+    page: Page,
+    social: Social,
+    key: str = "",
+    category: str = "",
 ) -> dict[str, Any]:
-    """`key` names the day (2025-03-14), week (2025-W11) or month (2025-03)."""
+    """`key` names the day (2025-03-14), week (2025-W11) or month (2025-03). `why` says what each paper's
+    place is made of."""
     window = trending.parse(period, key[:40])
-    found = trending.listing(window, trending.Filters.parse(category), page, limit)
+    found = trending.listing(window, trending.Filters.parse(category), page, limit, social / 100)
     return {
         "period": window.period,
         "key": window.key,
@@ -132,24 +99,33 @@ def listing(
         "total": found.total,
         "page": found.page,
         "pages": found.pages,
-        "papers": _all(request, found.papers),
+        "papers": [
+            {
+                **told(request, entry.paper),
+                "place": entry.place,
+                "reserved": entry.reserved,
+                "score": entry.paper.score or 0.0,
+                "why": [asdict(reason) for reason in entry.reasons],
+            }
+            for entry in found.entries
+        ],
     }
 
 
-@api.get("/search", response={200: FoundOut, **_REFUSALS}, summary="A search")
+@api.get("/search", response={200: FoundOut, **REFUSALS}, summary="A search", tags=["Papers"])
 def find(
     request: HttpRequest,
     q: str,
     limit: Limit,
+    cursor: Cursor,
     sort: Literal["relevance", "date", "votes", "trending"] = "relevance",
-    cursor: str = "",
 ) -> dict[str, Any]:
     try:
-        found = search.search(q, per_page=limit, sort=sort, after=cursor[:60])
+        found = search.search(q, per_page=limit, sort=sort, after=cursor)
     except search.BadQuery as refusal:
-        raise BadRequest(str(refusal)) from refusal
+        raise bad(refusal) from refusal
     return {
-        "papers": _all(request, found.papers),
+        "papers": all_told(request, found.papers),
         "next": found.next,
         "total": found.total,
         "corrected": found.corrected,
@@ -158,38 +134,37 @@ def find(
 
 
 @api.get(
-    "/related/{path:identifier}", response={200: PapersOut, **_REFUSALS}, summary="Papers like one paper"
+    "/related/{path:identifier}",
+    response={200: PapersOut, **REFUSALS},
+    summary="Papers like one paper",
+    tags=["Papers"],
 )
 def related(request: HttpRequest, identifier: str, limit: Limit) -> dict[str, Any]:
-    found = search.related(_named(identifier), per_page=limit)
-    return {"papers": _all(request, found.papers), "next": ""}
+    found = search.related(named(identifier), per_page=limit)
+    return {"papers": all_told(request, found.papers), "next": ""}
 
 
-@api.get("/papers/{path:identifier}", response={200: WholePaperOut, **_REFUSALS}, summary="One paper")
+@api.get(
+    "/papers/{path:identifier}",
+    response={200: WholePaperOut, **REFUSALS},
+    summary="One paper",
+    tags=["Papers"],
+)
 def paper(request: HttpRequest, identifier: str) -> dict[str, Any]:
-    found = _named(identifier)
+    """By any spelling of its identifier: `2503.01234v2`, `doi:10.1145/…`, an address."""
+    found = named(identifier)
     links = Link.objects.filter(paper=found).order_by("pk").values("kind", "url")
     return {
-        **_told(request, found),
+        **told(request, found),
         "comment": found.comment,
         "journal_ref": found.journal_ref,
         "licence": found.licence,
         "doi": found.doi,
         "links": list(links),
+        "score": found.score or 0.0,
+        "why": [asdict(reason) for reason in trending.reasons(found, trending.TRENDING)],
     }
 
 
-def _named(identifier: str) -> Paper:
-    found = search.by_identifier(identifier[:300])
-    if found is None or found.hidden:
-        raise Http404(f"No paper {identifier[:100]} is here.")
-    return found
-
-
-def _all(request: HttpRequest, found: list[Paper]) -> list[dict[str, Any]]:
-    return [_told(request, each) for each in found]
-
-
-def _told(request: HttpRequest, found: Paper) -> dict[str, Any]:
-    told = {name: getattr(found, name) for name in PaperOut.model_fields if name != "url"}
-    return {**told, "url": base(request) + found.get_absolute_url()}
+api.add_router("", v1_acts.router)
+api.add_router("", v1_keeping.router)

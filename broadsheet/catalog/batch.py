@@ -208,7 +208,9 @@ class Batch:
         for other in others:
             if other.pk is not None and keep.pk is not None:
                 _move_rows(other.pk, keep.pk)
-                weights = list(Upvote.objects.filter(paper_id=keep.pk).values_list("weight", flat=True))
+                weights = list(
+                    Upvote.objects.filter(paper_id=keep.pk, counted=True).values_list("weight", flat=True)
+                )
                 keep.draft.upvotes, keep.draft.upvote_weight = len(weights), sum(weights)
                 keep.draft.comments = shown_comments(keep.pk)
             keep.aliases.add(other.draft.identifier)

@@ -6,6 +6,7 @@ Who reported something is never in the log. An act that settles reports says so 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ from broadsheet.models import (
 
 LONGEST_REASON: Final = 1_000
 MOST_AT_ONCE: Final = 5_000
+# Open reports that the desk looks through; the rest waits until some are settled.
+MOST_REPORTS: Final = 1_000
 
 # What each act is called in the log.
 KINDS: Final = {
@@ -294,10 +297,23 @@ def _heed(reports: QuerySet[Report], curator: Reader, heeded: bool = True) -> li
     return keys[:900]
 
 
-def report_queue() -> list[Report]:
-    """Open reports, the oldest first; the same thing reported by many is that many rows."""
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What waits for a curator's look, with everything that was said against it, the oldest first."""
+
+    paper: Paper
+    comment: Comment | None
+    reports: list[Report]
+
+
+def report_queue() -> list[Reported]:
+    """What is reported, once each: what most readers reported first, then what has waited longest."""
     rows = Report.objects.filter(settled_at=None).select_related("paper", "comment__reader", "reader")
-    return list(rows.order_by("pk")[:200])
+    found: dict[tuple[int, int | None], Reported] = {}
+    for row in rows.order_by("pk")[:MOST_REPORTS]:
+        key = (row.paper_id, row.comment_id)
+        found.setdefault(key, Reported(row.paper, row.comment, [])).reports.append(row)
+    return sorted(found.values(), key=lambda one: -len(one.reports))[:200]
 
 
 def approve(curator: Reader, submission: int, reason: str = "") -> Moderation:

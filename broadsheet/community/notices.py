@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from broadsheet import mail, text
+from broadsheet.community import blocking
 from broadsheet.community.proofs import verified_addresses
 from broadsheet.community.refusals import Refused
 from broadsheet.mail import tokens
@@ -26,7 +27,7 @@ PURPOSE: Final = "talk"
 
 
 def tell(comment: Comment, names: Sequence[str]) -> None:
-    """Notes everybody who should hear of a new comment: once each, never its writer."""
+    """Notes everybody who should hear of a new comment: once each, never its writer nor who blocks them."""
     found: dict[int, str] = {}
     for key in Claim.objects.filter(paper=comment.paper_id, state="granted").values_list(
         "reader_id", flat=True
@@ -52,7 +53,11 @@ def _keys(names: Sequence[str]) -> list[int]:
 
 
 def _note(comment: Comment, found: Iterable[tuple[int, str]]) -> None:
-    rows = [Notice(reader_id=key, comment=comment, why=why) for key, why in found if key != comment.reader_id]
+    told = dict(found)
+    if told:
+        for key in (comment.reader_id, *blocking.deaf_to(comment.reader_id)):
+            told.pop(key or 0, None)
+    rows = [Notice(reader_id=key, comment=comment, why=why) for key, why in told.items()]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
 
 

@@ -5,11 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from broadsheet.models import Claim, Collection, CollectionItem, Comment, Follow, Mark, Reader, Submission
+from broadsheet.models import (
+    Block,
+    Claim,
+    Collection,
+    CollectionItem,
+    Comment,
+    FeedKey,
+    Follow,
+    Mark,
+    Notice,
+    NoticeWish,
+    Reader,
+    Submission,
+)
 
 
 def everything_of(reader: Reader) -> dict[str, list[dict[str, Any]]]:
-    """Comments with their history, reactions, collections, marks, follows, submissions and claims as JSON."""
+    """Comments with their history, reactions, collections, marks, follows, blocks, notices, submissions,
+    claims, reports and the addresses of private feeds, as JSON."""
     return {
         "comments": [_comment(one) for one in _comments(reader)],
         "reactions": [
@@ -27,6 +41,33 @@ def everything_of(reader: Reader) -> dict[str, list[dict[str, Any]]]:
             for kind, key, at in Follow.objects.filter(reader=reader)
             .order_by("pk")
             .values_list("kind", "key", "created_at")
+        ],
+        "blocks": [
+            {"reader": name, "at": _when(at)}
+            for name, at in Block.objects.filter(reader=reader)
+            .order_by("pk")
+            .values_list("blocked__username", "created_at")
+        ],
+        "notices": [
+            {
+                "comment": key,
+                "paper": name,
+                "why": why,
+                "at": _when(at),
+                "seen": _when(seen),
+                "mailed": _when(posted),
+            }
+            for key, name, why, at, seen, posted in Notice.objects.filter(reader=reader)
+            .order_by("pk")
+            .values_list(
+                "comment_id", "comment__paper__identifier", "why", "created_at", "seen_at", "posted_at"
+            )
+        ],
+        "notices-by-mail": [{"by_mail": one.by_mail} for one in NoticeWish.objects.filter(reader=reader)],
+        "private-feeds": [
+            {"address": f"/following/{one.secret}.{form}"}
+            for one in FeedKey.objects.filter(reader=reader)
+            for form in ("rss", "atom", "json")
         ],
         "submissions": [
             {

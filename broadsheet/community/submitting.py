@@ -140,11 +140,14 @@ def address(url: str) -> str:
 def _young_enough(when: date | None, known: CommunityRules) -> None:
     """Refuses what is surely older than curators want. A month counts by its last day."""
     days = known.submission_age_days
-    if not when or not days:
-        return
-    last = (when.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    if last < trending.today() - timedelta(days=days):
+    if when and days and _month_is_old(when, days):
         raise Refused(_too_old(days), 409)
+
+
+def _month_is_old(when: date, days: int) -> bool:
+    """Whether the last day of a month is more than so many days ago."""
+    last = (when.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return last < trending.today() - timedelta(days=days)
 
 
 def _too_old(days: int) -> str:
@@ -196,8 +199,11 @@ def _fetch(submission: Submission) -> None:
 
 def _is_old(record: PaperRecord, known: CommunityRules) -> bool:
     days = known.submission_age_days
-    if not days or record.published_at is None:
+    if not days:
         return False
+    if record.published_at is None:
+        # Of many DOIs only a month is known.
+        return record.month is not None and _month_is_old(record.month, days)
     return record.published_at < timezone.now() - timedelta(days=days + 1)
 
 

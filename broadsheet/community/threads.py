@@ -5,13 +5,13 @@ A page of talk costs the same number of queries whatever it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
 from django.db.models import Count
 
-from broadsheet.community import talking
+from broadsheet.community import blocking, talking
 from broadsheet.models import REACTIONS, Claim, Comment, Paper, Reaction, Reader
 
 # Threads on a page, and answers that one page may hold in all.
@@ -21,7 +21,10 @@ MOST_ANSWERS: Final = 1_000
 
 @dataclass(slots=True)
 class Said:
-    """A comment as a reader may see it. `text` is empty where it is not shown, and `gone` says why."""
+    """A comment as a reader may see it. `text` is empty where it is not shown, and `gone` says why.
+
+    `folded`: the viewer blocks its writer, so it opens only when asked to.
+    """
 
     comment: Comment
     text: str
@@ -29,6 +32,7 @@ class Said:
     by_author: bool
     mine: bool
     reactions: list[tuple[str, int, bool]] = field(default_factory=list)
+    folded: bool = False
 
     @property
     def key(self) -> int:
@@ -68,10 +72,22 @@ def talk(paper: Paper, viewer: Reader | None = None, page: int = 1) -> Talk:
 
 
 def told(paper: Paper, comments: Sequence[Comment], viewer: Reader | None) -> list[Said]:
-    """Comments with everything that is shown beside them."""
-    authors = writers(paper)
+    """Comments on one paper with everything that is shown beside them."""
+    return _told(comments, {(paper.pk, reader) for reader in writers(paper)}, viewer)
+
+
+def told_of_many(comments: Sequence[Comment], viewer: Reader | None) -> list[Said]:
+    """Comments on several papers with the same. Three queries, however many."""
+    claims = Claim.objects.filter(paper__in={comment.paper_id for comment in comments}, state="granted")
+    return _told(comments, set(claims.values_list("paper_id", "reader_id")), viewer)
+
+
+def _told(
+    comments: Sequence[Comment], authors: Set[tuple[int, int | None]], viewer: Reader | None
+) -> list[Said]:
     reactions = _reactions([comment.pk for comment in comments], viewer)
     curator = viewer is not None and viewer.is_curator
+    unheard = blocking.blocked_keys(viewer)
     found = []
     for comment in comments:
         mine = viewer is not None and comment.reader_id == viewer.pk
@@ -86,9 +102,10 @@ def told(paper: Paper, comments: Sequence[Comment], viewer: Reader | None) -> li
                 comment,
                 comment.text if readable else "",
                 gone,
-                comment.reader_id in authors,
+                (comment.paper_id, comment.reader_id) in authors,
                 mine,
                 reactions.get(comment.pk, []),
+                comment.reader_id in unheard,
             )
         )
     return found

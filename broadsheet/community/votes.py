@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from django.db import connection, transaction
 from django.db.models import F, Model, Q, QuerySet, Sum, Value
@@ -19,7 +19,7 @@ from broadsheet import trending
 from broadsheet.community import moderating
 from broadsheet.community.refusals import Refused
 from broadsheet.community.rules import may_act, open_counts
-from broadsheet.models import Ballot, Ban, Claim, Mark, Moderation, Paper, Reader, Upvote
+from broadsheet.models import Ballot, Ban, Claim, Follow, Mark, Moderation, Paper, Reader, Upvote
 from broadsheet.models.turns import writing
 
 # A new account's vote counts a quarter and grows evenly to a whole one within a week.
@@ -131,12 +131,21 @@ def recount(paper: Paper) -> None:
     trending.restand(paper, counts=("upvotes", "upvote_weight"))
 
 
-def marks_of(reader: Reader, papers: Collection[int]) -> dict[int, set[str]]:
-    """What the reader has said of each of these papers: "upvoted", and the kinds of marks. One query."""
+def marks_of(
+    reader: Reader, papers: Collection[int], follow: tuple[str, str] | None = None
+) -> dict[int, set[str]]:
+    """What the reader has said of each of these papers: "upvoted", and the kinds of marks. One query.
+
+    `follow`: (kind, key) of something else that the same query is to tell of: under 0 stands "followed".
+    """
     votes = Upvote.objects.filter(reader=reader, paper__in=papers).values_list("paper", Value("upvoted"))
     marks = Mark.objects.filter(reader=reader, paper__in=papers).values_list("paper", "kind")
+    said: list[QuerySet[Any, Any]] = [marks]
+    if follow is not None:
+        mine = Follow.objects.filter(reader=reader, kind=follow[0], key=follow[1])
+        said.append(mine.values_list(Value(0), Value("followed")))
     found: dict[int, set[str]] = {}
-    for key, kind in votes.union(marks, all=True):
+    for key, kind in votes.union(*said, all=True):
         found.setdefault(key, set()).add(kind)
     return found
 

@@ -306,7 +306,12 @@ OPENALEX_DAILY = _number("BROADSHEET_OPENALEX_DAILY", 500, 1, 100_000)
 SEMANTICSCHOLAR_URL = _web_address("BROADSHEET_SEMANTICSCHOLAR_URL", "https://api.semanticscholar.org")
 SEMANTICSCHOLAR_KEY = os.environ.get("BROADSHEET_SEMANTICSCHOLAR_KEY", "").strip()
 SEMANTICSCHOLAR_DAILY = _number("BROADSHEET_SEMANTICSCHOLAR_DAILY", 500, 1, 100_000)
+ZOTERO_URL = _web_address("BROADSHEET_ZOTERO_URL", "https://api.zotero.org")
+DOI_URL = _web_address("BROADSHEET_DOI_URL", "https://doi.org")
 ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
+
+# Another Broadsheet whose papers commands show instead of this machine's, unless --remote names one.
+REMOTE = _web_address("BROADSHEET_REMOTE", "")
 
 # The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
 # the first that fits; and how often one address may ask for data in a minute (0: as often as it likes).
@@ -315,7 +320,7 @@ DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
     ("/oai", "broadsheet.api.oai.refuse"),
     ("/mcp", "broadsheet.api.mcp.refuse"),
-    ("/api/v1/", "broadsheet.api.v1.refuse"),
+    ("/api/v1", "broadsheet.api.v1.refuse"),
     ("/s2/", "broadsheet.api.semantic_scholar.refuse"),
     ("/pwc/", "broadsheet.api.pwc.refuse"),
     ("/api/", "broadsheet.api.huggingface.refuse"),
@@ -474,7 +479,13 @@ def _database() -> dict[str, Any]:
         raise ImproperlyConfigured(
             "DATABASE_URL must look like postgres://user:password@host/name. Without it, SQLite is used."
         )
-    return {**dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}
+    try:
+        return {**dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name; signs such "
+            "as @ or / in a password are written as %40 and %2F."
+        ) from error
 
 
 DATABASES = {"default": _database()}

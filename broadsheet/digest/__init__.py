@@ -4,6 +4,7 @@ digest.ask(address, choices) -> confirm(secret) -> send_due() -> stop(subscripti
 """
 
 from broadsheet.digest.alerts import match_due
+from broadsheet.digest.choosing import mailed
 from broadsheet.digest.composing import compose, content_of, counted, in_words
 from broadsheet.digest.issuing import Report, key_of, make_due, sample, send, send_due, tidy_due
 from broadsheet.digest.links import MANAGE, STOP, opened
@@ -45,6 +46,7 @@ __all__ = [
     "greet_due",
     "in_words",
     "key_of",
+    "mailed",
     "make_due",
     "manage_path",
     "match_due",

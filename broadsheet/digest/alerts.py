@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import transaction
 from django.utils import timezone
@@ -33,15 +34,18 @@ def match_due() -> int:
     if not found:
         return 0
     keys = [key for key, _ in found]
-    matched = [
-        Hit(subscription_id=subscription, paper_id=paper, found_at=now)
-        for paper, subscriptions in search.Matcher(stored).matches(search.rows_of(keys))
-        for subscription in subscriptions
-    ]
+    matched = list(search.Matcher(stored).matches(search.rows_of(keys)))
     last_key, last_at = found[-1]
     with transaction.atomic():
-        # The same pair again is no news: the constraint drops it.
-        Hit.objects.bulk_create(matched, ignore_conflicts=True, batch_size=1000)
+        rows = (
+            Hit(subscription_id=subscription, paper_id=paper, found_at=now)
+            for paper, subscriptions in matched
+            for subscription in subscriptions
+        )
+        # A word that everybody asks for makes a million pairs: only some are rows of Python at a time.
+        while some := list(islice(rows, 2_000)):
+            # The same pair again is no news: the constraint drops it.
+            Hit.objects.bulk_create(some, ignore_conflicts=True)
         Matched.objects.filter(pk=1).update(at=last_at, key=last_key)
     return len(found)
 

@@ -206,12 +206,48 @@ class Choosing:
             Paper.objects.listed()
             .filter(listed_on__gte=first, listed_on__lte=trending.listing_day(self.now))
             .order_by("-listed_on", "-hotness")
-            .values_list("pk", "changed_at", "title", "abstract")[:NEWEST]
+            .values_list("pk", "changed_at")[:NEWEST]
         )
         if not rows:
             return None
-        vectors = _unit(np.asarray(embedder.embed([f"{row[2]}\n{row[3]}" for row in rows]), np.float32))
-        return np.array([row[0] for row in rows], np.int64), [row[1] for row in rows], vectors, embedder
+        return (
+            np.array([row[0] for row in rows], np.int64),
+            [row[1] for row in rows],
+            _read.of(rows, embedder),
+            embedder,
+        )
+
+
+class _Read:
+    """The vectors of the newest papers, kept from batch to batch: only what has come in since is read."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[str, dict[tuple[int, datetime], npt.NDArray[np.float32]]] = ("", {})
+
+    def of(self, rows: Sequence[tuple[int, datetime]], embedder: Embedder) -> npt.NDArray[np.float32]:
+        """A row of length one for each (paper, when its words changed)."""
+        name, known = self._kept
+        if name != embedder.name:
+            known = {}
+        missing = [key for key, changed in rows if (key, changed) not in known]
+        words = dict[int, str]()
+        read = dict[int, npt.NDArray[np.float32]]()
+        for start in range(0, len(missing), 500):
+            some = Paper.objects.filter(pk__in=missing[start : start + 500])
+            words |= {
+                key: f"{title}\n{abstract}"
+                for key, title, abstract in some.values_list("pk", "title", "abstract")
+            }
+        if missing:
+            vectors = _unit(np.asarray(embedder.embed([words.get(key, "") for key in missing]), np.float32))
+            read |= zip(missing, vectors, strict=True)
+        known = {row: read[row[0]] if row not in known else known[row] for row in rows}
+        # Put in place at once: pages and the sender may read at the same time.
+        self._kept = (embedder.name, known)
+        return np.stack([known[row] for row in rows])
+
+
+_read = _Read()
 
 
 def recommended(reader: Reader, first: date, never: Collection[int]) -> list[tuple[int, str]]:
@@ -246,6 +282,12 @@ def sent_to(subscriptions: Iterable[Subscription]) -> dict[str, set[int]]:
     for key, packed in rows.values_list("address_key", "sent"):
         found[key].update(unpacked(packed).tolist())
     return found
+
+
+def mailed(reader: Reader) -> set[int]:
+    """The papers that a reader has been sent by their subscriptions. One query."""
+    rows = Subscription.objects.filter(reader=reader).exclude(sent=b"")
+    return {key for packed in rows.values_list("sent", flat=True) for key in unpacked(packed).tolist()}
 
 
 def refused_by(subscriptions: Iterable[Subscription]) -> dict[int, set[int]]:

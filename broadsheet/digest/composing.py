@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -49,17 +50,49 @@ class Words:
     more: str = ""
 
 
-def compose(message: Message, share: float = 1.0) -> Content:
-    """The words of a queued edition; `share` of its papers where the whole would be too long.
+Named = tuple[int, date, int]
 
-    Raises Altered when its picks are not those that were frozen.
-    """
+
+class Composer:
+    """The words of queued editions."""
+
+    def __init__(self) -> None:
+        # Each sender of a process has a thread of its own.
+        self._at_hand = threading.local()
+
+    def ready(self, messages: Sequence[Message]) -> None:
+        """Reads the editions of the next messages, and what they say of papers, with one question each."""
+        names = {_named(message) for message in messages}
+        rows = Edition.objects.select_related("subscription").defer("subscription__sent")
+        found = rows.filter(
+            subscription__in={name[0] for name in names}, issue_on__in={name[1] for name in names}
+        )
+        at_hand = {(each.subscription_id, each.issue_on, each.number): each for each in found}
+        self._at_hand.editions = {name: at_hand[name] for name in names if name in at_hand}
+        _remember([key for each in self._at_hand.editions.values() for key, _ in each.picks])
+
+    def __call__(self, message: Message, share: float = 1.0) -> Content:
+        """The words of one edition; `share` of its papers where the whole would be too long.
+
+        Raises Altered when its picks are not those that were frozen.
+        """
+        name = _named(message)
+        edition = getattr(self._at_hand, "editions", {}).get(name)
+        if edition is None:
+            edition = Edition.objects.select_related("subscription").get(
+                subscription_id=name[0], issue_on=name[1], number=name[2]
+            )
+        return content_of(edition.subscription, edition.picks, edition.issue_on, edition.digest, share)
+
+
+compose = Composer()
+
+
+def _named(message: Message) -> Named:
+    """(subscription, day, number) of the edition that a message carries."""
     subscription_key, _, issue = message.key.removeprefix(f"{KIND}:").partition(":")
     day, _, number = issue.partition("/")
-    edition = Edition.objects.select_related("subscription").get(
-        subscription_id=int(subscription_key), issue_on=date.fromisoformat(day), number=int(number or 0)
-    )
-    return content_of(edition.subscription, edition.picks, edition.issue_on, edition.digest, share)
+    return int(subscription_key), date.fromisoformat(day), int(number or 0)
 
 
 def content_of(
@@ -96,10 +129,8 @@ def frozen(picks: Picks) -> str:
 def _words(subscription: Subscription, shown: Picks, all_of_them: int, day: date) -> Words:
     first = _SET[shown[0][0]].title if shown else ""
     left = all_of_them - len(shown)
-    context = {"count": all_of_them, "first": first, "what": in_words(subscription)}
-    subject = render_to_string("mail/edition_subject.txt", context).strip()
     return Words(
-        subject=" ".join(subject.split()),
+        subject=_subject(all_of_them, first),
         day=f"{day:%A}, {day.day} {day:%B %Y}",
         intro=f"{counted(all_of_them)}: {in_words(subscription)}",
         why=f"You get this because {subscription.address} asked for {in_words(subscription)}.",
@@ -108,6 +139,11 @@ def _words(subscription: Subscription, shown: Picks, all_of_them: int, day: date
         stop=mail.origin() + (links.stop(subscription) if subscription.pk else "/subscribe"),
         more=f"{left} more did not fit in this mail." if left else "",
     )
+
+
+@lru_cache(maxsize=2_000)
+def _subject(count: int, first: str) -> str:
+    return " ".join(render_to_string("mail/edition_subject.txt", {"count": count, "first": first}).split())
 
 
 def counted(many: int) -> str:
@@ -228,11 +264,19 @@ def _plain(words: Words, shown: Picks) -> str:
     papers = "\n\n\n".join(
         f"{place}. {_SET[key].plain.replace(_MARK, reason)}" for place, (key, reason) in enumerate(shown, 1)
     )
-    frame = render_to_string(
-        "mail/edition.txt",
-        {"words": words, "papers": _MARK, "site_name": settings.SITE_NAME, "origin": mail.origin()},
+    frame = _plain_frame(settings.SITE_NAME, bool(words.more))
+    return filled(frame, {**vars(words), "papers": papers}).strip() + "\n"
+
+
+@lru_cache(maxsize=4)
+def _plain_frame(name: str, shortened: bool) -> str:
+    """The text around the papers with a mark for each slot."""
+    words = {slot: f"{_MARK}-{slot}-" for slot in Words.__dataclass_fields__}
+    if not shortened:
+        words["more"] = ""
+    return render_to_string(
+        "mail/edition.txt", {"words": words, "papers": f"{_MARK}-papers-", "site_name": name}
     )
-    return frame.replace(_MARK, papers).strip() + "\n"
 
 
 def letter(name: str, context: dict[str, Any]) -> Content:
@@ -249,4 +293,5 @@ def forget_what_is_set() -> None:
     """For tests and after settings change: everything is set anew."""
     _SET.clear()
     _frame.cache_clear()
+    _plain_frame.cache_clear()
     _css.cache_clear()

@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
+from typing import Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
@@ -57,8 +58,15 @@ BOUNCE, STOP_BY_MAIL = "bounce", "stop by mail"
 _CLAIMABLE = ("pending", "deferred")
 _random = SystemRandom()
 
-# Composes a message of one kind; the fraction (0 to 1] says how much of it may stay where it was too long.
-Writer = Callable[[Message, float], Content]
+
+class Writer(Protocol):
+    """Composes the messages of one kind, whose words are not stored with them."""
+
+    def ready(self, messages: Sequence[Message]) -> None:
+        """These come next in this thread: what they need may be read for all of them at once."""
+
+    def __call__(self, message: Message, share: float = 1.0) -> Content:
+        """The words; `share` (0 to 1] says how much of them may stay where the whole was too long."""
 
 
 class MailTrouble(Exception):
@@ -201,6 +209,8 @@ class _Run:
         self._streak = 0
         self._accepted_noted = 0.0
         self._over = False
+        # Domains that have asked to wait, as of the last claim.
+        self._waited: set[str] = set()
 
     def in_thread(self) -> None:
         try:
@@ -251,7 +261,9 @@ class _Run:
             if not left:
                 self.report.note(paces.problem)
                 return []
-            rows = list(self._due(now).exclude(domain__in=paces.blocked())[: 10 * left])
+            # With a rate for each domain, some of the first may have to wait for their turn.
+            reach = 10 * left if settings.MAIL_DOMAIN_RATE else left
+            rows = list(self._due(now).exclude(domain__in=paces.blocked())[:reach])
             turns = paces.turns(rows, left)
             keys = [message.pk for message, _ in turns]
             Message.objects.filter(pk__in=keys).update(
@@ -259,6 +271,7 @@ class _Run:
             )
         for message, _ in turns:
             message.attempts += 1
+        self._waited = paces.waited()
         return turns
 
     def _due(self, now: datetime) -> MessageQuerySet:
@@ -285,6 +298,8 @@ class _Run:
     # One batch
 
     def _take(self, batch: list[tuple[Message, datetime]]) -> None:
+        for kind, writer in self.writers.items():
+            writer.ready([message for message, _ in batch if message.kind == kind])
         for index, (message, turn) in enumerate(batch):
             if self.stop() or self._over:
                 self._put_back([each for each, _ in batch[index:]])
@@ -375,17 +390,19 @@ class _Run:
 
     def _still_wanted(self, message: Message) -> bool:
         """Whether the claim still holds and the address still wants mail, asked just before MAIL FROM."""
-        if Suppression.objects.filter(pk=message.address_key).exists():
-            pacing.give_back(1)
-            self._settle(message, "suppressed", None, "The address receives no mail.")
-            return False
-        lease = self._mine(message).values_list("lease_until", flat=True).first()
-        if lease is None:
+        silent = Exists(Suppression.objects.filter(pk=OuterRef("address_key")))
+        found = list(self._mine(message).annotate(silent=silent).values_list("lease_until", "silent"))
+        if not found:
             # Cancelled meanwhile, or the lease ran out and another sender has it.
             pacing.give_back(1)
             self.report.counts["left to others"] += 1
             return False
-        if lease - timezone.now() < LEASE / 2:
+        [(lease, unwanted)] = found
+        if unwanted:
+            pacing.give_back(1)
+            self._settle(message, "suppressed", None, "The address receives no mail.")
+            return False
+        if lease is None or lease - timezone.now() < LEASE / 2:
             return bool(self._mine(message).update(lease_until=timezone.now() + LEASE))
         return True
 
@@ -459,12 +476,17 @@ class _Run:
     def _accepted(self, message: Message, answer: Reply) -> None:
         self._settle(message, "accepted", answer.code, str(answer))
         reached("recorded")
-        pacing.went_well(message.domain)
+        self._went_well(message.domain)
         self._sent_on_line += 1
         # Often enough for whoever asks when mail last went out, seldom enough to cost nothing.
         if self._streak or time.monotonic() - self._accepted_noted > 5:
             self._streak, self._accepted_noted = 0, time.monotonic()
             Outbox.objects.update(accepted_at=timezone.now(), failures=0)
+
+    def _went_well(self, domain: str) -> None:
+        if domain in self._waited:
+            pacing.went_well(domain)
+            self._waited.discard(domain)
 
     def _lost(self, message: Message, said: str) -> None:
         self._settle(
@@ -494,6 +516,7 @@ class _Run:
             self._reset()
         if kind == "later":
             pacing.asked_to_wait(message.domain)
+            self._waited.add(message.domain)
             self._settle(message, "deferred", reply.code, said, after=backoff(message.attempts))
             if reply.code == 421:
                 self.report.note(said)
@@ -550,7 +573,8 @@ class _Run:
         if not self._closing(message):
             return
         try:
-            content = self.writers.get(message.kind, _share_all)(message, 1.0)
+            writer = self.writers.get(message.kind)
+            content = writer(message) if writer else _stored(message)
             provider.send(message, content)
         except provider.ForGood as error:
             self._settle(message, "failed", None, str(error))
@@ -559,7 +583,7 @@ class _Run:
             self._lost(message, str(error))
         else:
             self._settle(message, "accepted", 250, "The provider took it.")
-            pacing.went_well(message.domain)
+            self._went_well(message.domain)
             Outbox.objects.update(accepted_at=timezone.now(), failures=0)
 
 
@@ -624,10 +648,6 @@ def _base36(number: int) -> str:
 
 def _stored(message: Message) -> Content:
     return Content(message.subject, message.text, message.html)
-
-
-def _share_all(message: Message, share: float) -> Content:
-    return _stored(message)
 
 
 def _patiently(write: Callable[[], int]) -> int:

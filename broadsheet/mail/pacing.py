@@ -64,6 +64,10 @@ class Paces:
             late |= Q(next_at__gt=self.now)
         return list(Pace.objects.filter(late).exclude(pk=ALL).values_list("pk", flat=True))
 
+    def waited(self) -> set[str]:
+        """Domains that asked us to wait and have not taken anything since."""
+        return set(Pace.objects.filter(failures__gt=0).values_list("pk", flat=True))
+
     def turns(self, rows: Sequence[Message], most: int) -> list[tuple[Message, datetime]]:
         """The first rows that fit, each with its turn; the turns are written down as taken."""
         found: list[tuple[Message, datetime]] = []
@@ -137,12 +141,7 @@ def asked_to_wait(domain: str) -> None:
 
 def went_well(domain: str) -> None:
     """The domain takes mail again."""
-    if domain in _waited():
-        Pace.objects.filter(pk=domain).update(failures=0, not_before=None)
-
-
-def _waited() -> set[str]:
-    return set(Pace.objects.filter(failures__gt=0).values_list("pk", flat=True))
+    Pace.objects.filter(pk=domain).update(failures=0, not_before=None)
 
 
 def give_back(many: int) -> None:

@@ -1,5 +1,6 @@
 """The nouns: every table, its constraints and its adjectives. `from broadsheet.models import Paper`."""
 
+from broadsheet.models.api_key import SCOPES, ApiKey, Repeatable
 from broadsheet.models.author import Author, Authorship
 from broadsheet.models.ballot import CAUSES, Ballot, Unchangeable
 from broadsheet.models.category import Category, PaperCategory
@@ -20,6 +21,7 @@ from broadsheet.models.subscription import RHYTHMS, WHATS, Clipping, Edition, Hi
 from broadsheet.models.talk import (
     REACTIONS,
     REPORT_REASONS,
+    Block,
     Comment,
     CommentVersion,
     Notice,
@@ -40,15 +42,18 @@ __all__ = [
     "REPORT_REASONS",
     "RHYTHMS",
     "ROLES",
+    "SCOPES",
     "SETTLED",
     "STATES",
     "VISIBILITIES",
     "WHATS",
     "Alias",
+    "ApiKey",
     "Author",
     "Authorship",
     "Ballot",
     "Ban",
+    "Block",
     "Bounce",
     "Category",
     "Claim",
@@ -79,6 +84,7 @@ __all__ = [
     "PaperCategory",
     "Reaction",
     "Reader",
+    "Repeatable",
     "Report",
     "Run",
     "SavedSearch",

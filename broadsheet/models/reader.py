@@ -31,7 +31,8 @@ class Reader(AbstractBaseUser, PermissionsMixin):
 
     `role`: a reader reads, votes, talks and submits; a curator also moderates; an operator also runs the
     back office. `show_*`: what of theirs other readers may see listed on their page. `distrusted_at`:
-    since then this account's votes do not count, as it was found to vote for show.
+    since then this account's votes do not count, as it was found to vote for show. `social`: how much of a
+    paper's points counts in this reader's listings, in per cent; null: not chosen.
     """
 
     username = models.CharField(
@@ -53,6 +54,7 @@ class Reader(AbstractBaseUser, PermissionsMixin):
     show_collections = models.BooleanField(default=True)
     is_active = models.BooleanField(default=True)
     distrusted_at = models.DateTimeField(null=True, blank=True)
+    social = models.PositiveSmallIntegerField(null=True, blank=True)
     joined_at = models.DateTimeField(default=timezone.now)
 
     objects = ReaderManager()

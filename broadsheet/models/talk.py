@@ -143,6 +143,20 @@ class Notice(models.Model):
         return f"{self.reader_id} hears of {self.comment_id} as {self.why}"
 
 
+class Block(models.Model):
+    """`reader` wants to hear nothing of `blocked`: no notices, and their comments folded. Nobody is told."""
+
+    reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="blocks", db_index=False)
+    blocked = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="blocked_by")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["reader", "blocked"], name="block_once")]
+
+    def __str__(self) -> str:
+        return f"{self.reader_id} blocks {self.blocked_id}"
+
+
 def _nonce() -> str:
     return secrets.token_hex(16)
 

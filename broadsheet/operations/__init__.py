@@ -14,6 +14,7 @@ from broadsheet.operations.checks import of_tables as of_tables
 from broadsheet.operations.household import keep_up as keep_up
 from broadsheet.operations.household import link_to as link_to
 from broadsheet.operations.opening import in_plain_words as in_plain_words
+from broadsheet.operations.opening import make_tables as make_tables
 from broadsheet.operations.opening import open_up as open_up
 from broadsheet.operations.opening import using_data as using_data
 from broadsheet.operations.refusal import Refusal as Refusal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 import broadsheet
 from broadsheet import catalog, doors
+from broadsheet.models import Paper
 from broadsheet.operations import backups, locks
 from broadsheet.operations.refusal import Refusal
 
@@ -105,6 +107,15 @@ def migrate(say: Say) -> None:
             call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
 
 
+def make_tables(say: Say) -> None:
+    """Makes the tables where there are none at all, so that any command may be the first. Those of another
+    version stay as they are: a command by hand upgrades nothing."""
+    with in_plain_words():
+        if Paper._meta.db_table not in connection.introspection.table_names():
+            with locks.in_turn():
+                migrate(say)
+
+
 @contextmanager
 def _one_migrates() -> Iterator[None]:
     """On PostgreSQL several servers may start at once; one of them migrates, the others wait for it."""
@@ -171,6 +182,11 @@ def _of_the_database(error: DatabaseError) -> str:
         return f"The database in {settings.HOME} cannot be written. {_remedy(errno.EACCES)}"
     if "malformed" in said or "not a database" in said:
         return "The database file is damaged. Restore a backup: broadsheet restore FILE --replace"
+    if re.search(r"no such (table|column)|has no column|(relation|column) \S+ .*does not exist", said):
+        return (
+            "The tables of the database are not those of this version. Stop what runs, make a backup, and "
+            "bring them up to date with:  broadsheet up"
+        )
     if "database is locked" in said:
         return "Another program holds the database. Stop it, or try again when it has finished."
     if isinstance(error, OperationalError) and connection.vendor == "postgresql":

@@ -55,7 +55,12 @@ class BadAnswer(Unavailable):
 
 
 class Refused(SourceError):
-    """The server understood and refuses; asking the same again is of no use."""
+    """The server understood and refuses; asking the same again is of no use. `status`: its answer's, 0 where
+    there was none."""
+
+    def __init__(self, says: str, status: int = 0) -> None:
+        super().__init__(says)
+        self.status = status
 
 
 class NotThere(Refused):
@@ -155,9 +160,9 @@ def _judged(answer: Answer, wait: float) -> Answer:
         says = "has had enough for now" if status in (403, 429) else f"cannot answer now (status {status})"
         raise Unavailable(f"{host} {says}.", wait)
     if status in (404, 410, 451):
-        raise NotThere(f"{host} has nothing there (status {status}).")
+        raise NotThere(f"{host} has nothing there (status {status}).", status)
     advice = "check the key" if status in (401, 403) else "check the address in the settings"
-    raise Refused(f"{host} refused (status {status}): {advice}.")
+    raise Refused(f"{host} refused (status {status}): {advice}.", status)
 
 
 def _asked_to_wait(answer: Answer) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from broadsheet import identifiers
 from broadsheet.sources import (
@@ -19,7 +21,7 @@ from broadsheet.sources import (
     moments,
     words,
 )
-from broadsheet.sources.asking import Answer, Asker, BadAnswer
+from broadsheet.sources.asking import Answer, Asker, BadAnswer, NotThere
 
 PAUSE = 1.0
 MOST_ENTRIES = 100_000
@@ -45,6 +47,21 @@ class BiorxivSource:
             return Page(items, json.dumps([str(first), str(last), place]), total=total, at=str(first))
         return Page(items, "", last, total, at=str(first))
 
+    def look_up(self, identifier: str, patience: float = 10.0, tries: int = 2) -> PaperRecord | None:
+        """All versions of one preprint as one paper, by canonical identifier (`doi:10.1101/..`); None where
+        this server has none. Raises SourceError."""
+        doi = quote(identifier.removeprefix("doi:"), safe="/")
+        try:
+            items, _ = self.asker.ask(
+                f"{self.url}/details/{self.name}/{doi}/na/json",
+                read=lambda answer: _listed(answer, self.name), pause=PAUSE, patience=patience, tries=tries,
+                largest=4 * 2**20,
+            )  # fmt: skip
+        except NotThere:
+            return None
+        told = [one for one in items if isinstance(one, PaperRecord) and identifier in one.identifiers]
+        return _whole(told) if told else None
+
     def _place(self, wish: Wish, cursor: str) -> tuple[date, date, int]:
         if cursor:
             try:
@@ -68,6 +85,18 @@ def _listed(answer: Answer, server: str) -> tuple[list[PaperRecord | Reject], in
         except words.NotAPaper as problem:
             found.append(Reject(number, str(problem), str(row)[:200]))
     return found, _total(told)
+
+
+def _whole(told: list[PaperRecord]) -> PaperRecord:
+    """The newest version's words with the days of all versions."""
+    told = sorted(told, key=lambda one: one.versions[0].number)
+    first = told[0] if told[0].versions[0].number == 1 else None
+    return replace(
+        told[-1],
+        published_at=first.published_at if first else None,
+        announced_on=first.announced_on if first else None,
+        versions=tuple(one.versions[0] for one in told),
+    )
 
 
 def _total(told: dict[str, Any]) -> int:

@@ -120,28 +120,43 @@ def days_after(first: date, days: int) -> date:
 
 # A clock may be a little wrong, and a day begins in New Zealand half a day before it does in London.
 _AHEAD = timedelta(days=2)
-# A paper gets its arXiv id when it is sent in; its first version cannot be much younger.
-_AFTER_ID = 31
+# A paper gets its arXiv id when it is sent in; its first version cannot be much younger. It can be older,
+# where moderators kept it waiting, and nobody announces it before it has its id.
+_AFTER_ID, _BEFORE_ID = 31, 366
 
 
 def believable(record: PaperRecord, today: date) -> PaperRecord:
-    """The record itself, or without those of its dates that cannot be: in the future, or after its id."""
+    """The record itself, or without those of its dates that cannot be: in the future, or at odds with the
+    month that its arXiv id names."""
     latest = today + _AHEAD
+    known = identifiers.month_of(record.identifiers[0]) if record.identifiers else None
     wrong: dict[str, Any] = {}
     for name in ("published_at", "revised_at"):
         if (said := getattr(record, name)) and said.date() > latest:
             wrong[name] = None
-    if record.announced_on and record.announced_on > latest + _AHEAD:
-        wrong |= {"announced_on": None, "place": None}
-    known = identifiers.month_of(record.identifiers[0]) if record.identifiers else None
-    if known and record.published_at and record.published_at.date() > days_after(known, _AFTER_ID):
+    if record.published_at and known and not _near(record.published_at.date(), known):
         wrong["published_at"] = None
-    if "published_at" in wrong:
-        wrong["month"] = known
+    if record.announced_on and not _announceable(record.announced_on, known, latest):
+        wrong |= {"announced_on": None, "place": None}
+    if "published_at" in wrong or (record.month and record.month > latest):
+        wrong["month"] = known if known and known <= latest else None
+    if any(one.submitted_at and one.submitted_at.date() > latest for one in record.versions):
+        wrong["versions"] = tuple(
+            replace(one, submitted_at=None) if one.submitted_at and one.submitted_at.date() > latest else one
+            for one in record.versions
+        )
     kept = tuple(one for one in record.signals if one.seen_at.date() <= latest)
     if len(kept) < len(record.signals):
         wrong["signals"] = kept
     return replace(record, **wrong) if wrong else record
+
+
+def _near(published: date, known: date) -> bool:
+    return known - timedelta(days=_BEFORE_ID) <= published <= days_after(known, _AFTER_ID)
+
+
+def _announceable(day: date, known: date | None, latest: date) -> bool:
+    return day <= latest + _AHEAD and (known is None or day >= known - _AHEAD)
 
 
 def is_news(record: PaperRecord, since: datetime) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from broadsheet.sources import LinkKind, Page, PaperRecord, Reject, SourceError, Wish, links, moments, words
-from broadsheet.sources.asking import Answer, Asker, BadAnswer
+from broadsheet.sources.asking import Answer, Asker, BadAnswer, Refused
 
 PAUSE = 1.0
 _SIZE = 500
@@ -40,6 +40,23 @@ class OpenReviewSource:
         older = bool(wish.since and seen and min(seen) < wish.since)
         ended = len(notes) < _SIZE or older or place >= MOST_NOTES
         return Page(items, "" if ended else str(place), moments.today() if ended else None, at=wish.part)
+
+    def look_up(self, identifier: str, patience: float = 10.0, tries: int = 2) -> PaperRecord | None:
+        """One paper by canonical identifier (`openreview:..`), None where there is none to be read by
+        everybody. Raises SourceError."""
+        params = {"id": identifier.removeprefix("openreview:")}
+        try:
+            notes = self.asker.ask(
+                f"{self.url}/notes", params, read=_notes, pause=PAUSE, patience=patience, tries=tries,
+                largest=4 * 2**20,
+            )  # fmt: skip
+        except Refused as refusal:
+            # A note that not everybody may read is refused (403).
+            if refusal.status in (403, 404, 410):
+                return None
+            raise
+        found = (one for one in _papers(notes) if isinstance(one, PaperRecord))
+        return next((one for one in found if identifier in one.identifiers), None)
 
 
 def _notes(answer: Answer) -> list[Any]:

@@ -182,14 +182,14 @@ def acts(
             try:
                 limits.spend(name, often, who, limits.place_of(request))
             except limits.TooMany:
-                _note(request, name, who, 429)
+                note(request, name, who, 429)
                 raise
             try:
                 response = view(request, *args, **kwargs)
             except Refused as refusal:
-                _note(request, name, who, refusal.status)
+                note(request, name, who, refusal.status)
                 raise
-            _note(request, name, who, response.status_code)
+            note(request, name, who, response.status_code)
             return response
 
         guarded.deed = deed  # type: ignore[attr-defined]
@@ -206,7 +206,7 @@ def _refused(request: HttpRequest, reads: bool) -> HttpResponse:
     return response
 
 
-def _note(request: HttpRequest, name: str, who: str, status: int) -> None:
+def note(request: HttpRequest, name: str, who: str, status: int) -> None:
     """One line in the audit log: what, who, from which network (as a digest), where, with what outcome."""
     network = limits.digest("network", limits.network_of(limits.address_of(request)))[:12]
     log.info("%s by %s from %s at %s: %d", name, who or "a stranger", network, ascii(request.path), status)

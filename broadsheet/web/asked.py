@@ -44,6 +44,14 @@ def moment_of(request: HttpRequest) -> datetime | None:
     return moment.replace(second=0, microsecond=0)
 
 
+def share_of(request: HttpRequest) -> float:
+    """How much points count in an order, asked for with `social` in per cent: 0 to 1; 1 if nobody asks."""
+    asked = request.GET.get("social", "100")
+    if not (asked.isascii() and asked.isdecimal() and len(asked) <= 3 and int(asked) <= 100):
+        raise BadRequest("“social” says how much votes count, in per cent: a whole number from 0 to 100.")
+    return int(asked) / 100
+
+
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks, to put a part of a page in place."""
     return request.headers.get("HX-Request") == "true"

@@ -18,10 +18,11 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from broadsheet import community, exports
-from broadsheet.models import Ballot, Collection, Comment, Paper, Reader, SavedSearch, Upvote
+from broadsheet import community, exports, text
+from broadsheet.community import blocking
+from broadsheet.models import Ballot, Collection, Comment, Interest, Paper, Reader, SavedSearch, Upvote
 from broadsheet.trending import PageOutOfRange
-from broadsheet.web import access, cards
+from broadsheet.web import access, cards, following, links
 from broadsheet.web.asked import page_number
 from broadsheet.web.context import address, base
 from broadsheet.web.limits import DAY, HOUR, MINUTE, Limit
@@ -47,6 +48,12 @@ def reader(request: HttpRequest, name: str) -> HttpResponse:
     mine = access.reader_of(request)
     own = mine is not None and mine.pk == whom.pk
     known: dict[str, Any] = {"whom": whom, "own": own, "canonical": address(request, whom.get_absolute_url())}
+    if not own:
+        follow = following.button(mine, "reader", whom.username, whom.username)
+        # Somebody's votes are what following shows; where they are private there is nothing to follow.
+        known["follow"] = follow if whom.show_votes or follow.on else None
+        known["blocked"] = blocking.blocks(mine, whom)
+        known["feeds"] = links.feeds(whom.get_absolute_url()) if whom.show_votes else []
     if whom.show_votes or own:
         known |= _votes(request, whom)
     if whom.show_comments or own:
@@ -55,6 +62,7 @@ def reader(request: HttpRequest, name: str) -> HttpResponse:
     if whom.show_collections or own:
         public = Collection.objects.filter(reader=whom, visibility="public")
         known["collections"] = list(public.order_by("-pk")[:20])
+        known["interests"] = list(Interest.objects.filter(reader=whom, visibility="public")[:20])
     return render(request, "reader.html", known)
 
 
@@ -77,6 +85,26 @@ def _votes(request: HttpRequest, whom: Reader) -> dict[str, Any]:
         "shown": pager.shown,
         "start": pager.start,
     }
+
+
+@access.acts("block", Limit(300, HOUR), back="/account/blocked")
+def block(request: HttpRequest, username: str) -> HttpResponse:
+    """Blocks a reader, or with `on=0` hears of them again."""
+    mine = access.demand_reader(request)
+    if request.POST.get("on") == "0":
+        blocking.unblock(mine, username)
+        messages.success(request, f"You hear of {text.plain_line(username[:64])} again.")
+    else:
+        whom = blocking.block(mine, username).blocked
+        messages.success(request, f"You hear no more of {whom.username}. They are not told.")
+    return access.see(access.came_from(request, "/account/blocked"))
+
+
+@require_safe
+def blocked(request: HttpRequest) -> HttpResponse:
+    """Whom the reader blocks."""
+    known = {"people": blocking.blocked(access.demand_reader(request))}
+    return render(request, "account/blocked.html", known)
 
 
 class Profile(forms.ModelForm):  # type: ignore[type-arg] # Django's own forms take no type
@@ -143,6 +171,7 @@ def everything(mine: Reader) -> dict[str, Any]:
             "role": mine.role,
             "joined_at": _plain(mine.joined_at),
             "last_login": _plain(mine.last_login),
+            "votes_count": mine.social,
             "shown": {
                 "votes": mine.show_votes,
                 "comments": mine.show_comments,
@@ -154,6 +183,7 @@ def everything(mine: Reader) -> dict[str, Any]:
             ),
             "passkeys": rows(Authenticator.objects.filter(user=mine), kind="type", since="created_at"),
             "sessions": rows(mine.sessions.all(), since="started_at", until="expire_date"),
+            "keys": rows(mine.api_keys.all(), name="name", scopes="scopes", since="made_at", used="used_at"),
         },
         "votes": rows(mine.upvotes.all(), paper="paper__identifier", at="created_at", weight="weight"),
         "vote-log": rows(

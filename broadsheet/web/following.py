@@ -31,14 +31,15 @@ HEADINGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Button:
-    """A button that follows something, or lets it go. `reader` is False for a stranger."""
+    """A button that follows something, or lets it go. `reader` is False for a stranger. `on` is None until
+    it is known: on a listing it comes with the votes (`voting.tell`)."""
 
     kind: str
     key: str
     name: str
-    on: bool
+    on: bool | None
     reader: bool
 
 
@@ -131,7 +132,7 @@ def renew(request: HttpRequest) -> HttpResponse:
     """Makes private feed addresses, or new ones in the place of those there were."""
     following.renew_feed_key(access.demand_reader(request))
     messages.success(request, "Your private feed has a new address. The old one, if there was one, is dead.")
-    return access.see("/following")
+    return access.see(access.next_of(request, "/following"))
 
 
 @require_safe

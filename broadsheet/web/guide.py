@@ -74,7 +74,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         wanted = chosen(*(request.POST.get(name, "") for name in ("layout", "theme", "keys", "social")))
         response = HttpResponseRedirect("/settings?saved=yes")
         response.status_code = 303
-        remember(response, wanted)
+        remember(request, response, wanted)
         return response
     page = render(request, "settings.html", {"saved": "saved" in request.GET, "look": look(request)})
     # The form carries a token of this reader's own.

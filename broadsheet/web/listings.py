@@ -16,9 +16,10 @@ from django.views.decorators.http import require_safe
 from broadsheet import exports, trending
 from broadsheet.models import Paper
 from broadsheet.trending import Filters, Listing, Window
-from broadsheet.web import cards, limits, links, papers
+from broadsheet.web import access, cards, limits, links, papers
 from broadsheet.web.asked import filters_of, moment_of, page_number, wants_fragment
 from broadsheet.web.context import address
+from broadsheet.web.following import Button, button
 from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
 
@@ -126,13 +127,29 @@ def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None)
         "fields": _fields(window, filters),
         "every_field": _href(window.path, Filters("", filters.has)),
         "canonical": address(request, _href(window.path, filters) if moment else pager.href(found.page)),
-        "feeds": links.feeds(window.path, filters.query),
+        "feeds": links.feeds(window.path, _with_share(filters.query, known["turned"])),
         "exports": links.citations(window.path, filters.query, found.page),
         "offer": found.page == 1,
+        "follow": _follow(request, filters.category, bool(found.papers)),
         "calendar": f"/calendar?month={(_day_in(found) or trending.today()):%Y-%m}",
         "empty_house": not found.total and window.first is None and not filters.query,
     }
     return render(request, "listing.html", known, status=404 if _is_empty(found) else 200)
+
+
+def _follow(request: HttpRequest, category: str, listed: bool) -> Button | None:
+    """The button that follows a field. Where papers are listed, the query for their votes fills it in."""
+    if not category:
+        return None
+    reader = access.reader_of(request)
+    if reader and listed:
+        return Button("category", category, category, None, True)
+    return button(reader, "category", category, category)
+
+
+def _with_share(query: str, social: str) -> str:
+    """A feed reader has no cookie and no account, so a feed's address says how much votes count there."""
+    return query if social == "100" else "&".join(filter(None, (query, f"social={social}")))
 
 
 def _is_empty(found: Listing) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from typing import Any, Final
 
@@ -31,7 +32,12 @@ def desk(request: HttpRequest) -> HttpResponse:
     access.demand_curator(request)
     known = {
         "reports": [
-            (one, plain_title(one.paper), _start(one.comment.text) if one.comment else "")
+            (
+                one,
+                plain_title(one.paper),
+                _start(one.comment.text) if one.comment else "",
+                Counter(each.reason for each in one.reports).most_common(),
+            )
             for one in moderating.report_queue()
         ],
         "submissions": submitting.queue(),

@@ -1,4 +1,5 @@
-"""What a reader chose about the look of pages. It lives in one cookie; there is nothing to log in to."""
+"""What a reader chose about the look of pages. It lives in one cookie, and nobody need log in to choose; how
+much points count is kept with an account, where there is one, and so holds on every device."""
 
 from __future__ import annotations
 
@@ -7,6 +8,9 @@ from typing import Literal, get_args
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+from broadsheet.models import Reader
+from broadsheet.web import access
 
 COOKIE = "look"
 YEAR = 365 * 24 * 3600
@@ -36,9 +40,14 @@ class Look:
 
 
 def look(request: HttpRequest) -> Look:
-    """What the cookie says. Anything that is not a choice of ours counts as no choice."""
+    """What the cookie says, and the account of who is signed in. Anything that is not a choice of ours counts
+    as no choice."""
     words = request.COOKIES.get(COOKIE, "").split(".")
-    return chosen(*words) if len(words) in (3, 4) else Look()
+    found = chosen(*words) if len(words) in (3, 4) else Look()
+    reader = access.reader_of(request)
+    if reader is None or reader.social is None:
+        return found
+    return chosen(found.layout, found.theme, found.keys, str(reader.social))
 
 
 def chosen(layout: str, theme: str, keys: str, social: str = "") -> Look:
@@ -51,7 +60,10 @@ def chosen(layout: str, theme: str, keys: str, social: str = "") -> Look:
     )
 
 
-def remember(response: HttpResponse, look: Look) -> None:
+def remember(request: HttpRequest, response: HttpResponse, look: Look) -> None:
+    """Keeps what was chosen: in the cookie, and with the account of who is signed in."""
+    if reader := access.reader_of(request):
+        Reader.objects.filter(pk=reader.pk).update(social=int(look.social))
     response.set_cookie(
         COOKIE,
         f"{look.layout}.{look.theme}.{look.keys}.{look.social}",

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from broadsheet.models import Session
+from broadsheet.models import ApiKey, Session
 from broadsheet.web import access, joining, sessions
 from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.words import counted
@@ -24,6 +24,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "has_password": reader.has_usable_password(),
         "passkeys": Authenticator.objects.filter(user=reader, type=Authenticator.Type.WEBAUTHN).count(),
         "sessions": Session.objects.filter(reader=reader).count(),
+        "keys": ApiKey.objects.filter(reader=reader).count(),
         "elsewhere": joining.providers(),
     }
     return render(request, "account/account.html", known)

@@ -18,12 +18,14 @@ register.filter("counted", words.counted)
 register.filter("compact", words.compact)
 register.filter("many", words.many)
 register.filter("day", words.day)
+register.filter("moment", words.moment)
 
 
 @register.simple_tag(takes_context=True)
 def votes_on(context: template.Context, cards: Iterable[Card]) -> str:
-    """Puts the vote boxes into the cards of a list, wherever the list stands."""
-    return voting.tell(context["request"], cards)
+    """Puts the vote boxes into the cards of a list, wherever it stands; with them comes whether what the page
+    lists is followed."""
+    return voting.tell(context["request"], cards, context.get("follow"))
 
 
 @register.filter

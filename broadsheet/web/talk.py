@@ -39,6 +39,7 @@ class Words:
     comment: Comment
     reactions: list[tuple[str, int, bool]]
     open: bool
+    folded: bool = False
 
 
 def talk_path(paper: Paper) -> str:
@@ -70,6 +71,7 @@ def section(request: HttpRequest, paper: Paper, page: int = 1) -> dict[str, Any]
                 one.comment,
                 one.reactions,
                 not one.gone and not closed,
+                one.folded,
             )
             for one in found.said
         ],

@@ -14,6 +14,7 @@ from broadsheet import community, search
 from broadsheet.models import Paper, Reader
 from broadsheet.web import access, limits
 from broadsheet.web.cards import Card
+from broadsheet.web.following import Button
 from broadsheet.web.limits import HOUR, MINUTE, Limit
 from broadsheet.web.words import compact, counted
 
@@ -21,11 +22,17 @@ from broadsheet.web.words import compact, counted
 OFTEN: Final = (Limit(30, MINUTE), Limit(300, HOUR), Limit(3_000, HOUR, "address"))
 
 
-def tell(request: HttpRequest, cards: Iterable[Card]) -> str:
-    """Puts the vote box into every card; for a reader it shows what is theirs, which costs one query."""
+def tell(request: HttpRequest, cards: Iterable[Card], follow: Button | None = None) -> str:
+    """Puts the vote box into every card; for a reader it shows what is theirs, which costs one query.
+
+    The same query says whether the reader follows what `follow` offers, if the page left that open.
+    """
     shown = list(cards)
     reader = access.reader_of(request)
-    mine = community.marks_of(reader, [card.key for card in shown]) if reader and shown else {}
+    asked = (follow.kind, follow.key) if follow and follow.on is None else None
+    mine = community.marks_of(reader, [card.key for card in shown], asked) if reader and shown else {}
+    if follow and asked:
+        follow.on = "followed" in mine.get(0, ())
     for card in shown:
         voted = "upvoted" in mine.get(card.key, ())
         card.mine = frozenset(mine.get(card.key, ()))

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from broadsheet import operations
-from broadsheet.management.plainly import plainly
+from broadsheet.management.plainly import at_hand
 from broadsheet.management.progress import bar
 from broadsheet.operations.archive import in_words
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with plainly(), operations.using_data(), bar(options["quiet"]) as progress:
+        with at_hand(self.stderr.write), bar(options["quiet"]) as progress:
             file, manifest = operations.backup(options["target"], progress)
         papers = f"{manifest.papers:,} paper{'s' * (manifest.papers != 1)}"
         self.stdout.write(

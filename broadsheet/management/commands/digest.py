@@ -13,7 +13,7 @@ from django.db import transaction
 from broadsheet import digest, mail, operations
 from broadsheet.digest import BadChoice, Choices
 from broadsheet.mail import BadAddress, MailTrouble, NotSetUp
-from broadsheet.management.plainly import plainly
+from broadsheet.management.plainly import at_hand
 from broadsheet.models import Subscription
 
 VERBS = ("send", "preview", "test", "status", "resume", "forgive")
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with plainly(), operations.using_data():
+            with at_hand(self.stderr.write):
                 self._fits()
                 getattr(self, options["verb"])(options)
         except (MailTrouble, NotSetUp, BadAddress, BadChoice) as error:

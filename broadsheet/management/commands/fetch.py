@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from broadsheet import catalog, operations
-from broadsheet.management.plainly import plainly
+from broadsheet.management.plainly import at_hand
 from broadsheet.sources import SourceError, Wish
 
 
@@ -36,8 +36,7 @@ class Command(BaseCommand):
         wish = Wish(options["set"], since, until)
         try:
             with (
-                plainly(),
-                operations.using_data(),
+                at_hand(self.stderr.write),
                 operations.recorded("fetch by hand") as run,
                 tqdm(unit=" entries", leave=False, disable=options["quiet"] or None) as bar,
             ):

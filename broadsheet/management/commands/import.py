@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from broadsheet import catalog, operations
-from broadsheet.management.plainly import plainly
+from broadsheet import catalog
+from broadsheet.management.plainly import at_hand
 from broadsheet.sources import SourceError
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         progress = self._progress(options["quiet"])
         try:
-            with plainly(), operations.using_data():
+            with at_hand(self.stderr.write):
                 report = catalog.import_files(options["files"], options["rejects"], progress)
         except SourceError as error:
             raise CommandError(str(error)) from error

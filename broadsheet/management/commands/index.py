@@ -10,16 +10,21 @@ from tqdm import tqdm
 
 from broadsheet import search
 from broadsheet.index import IndexBusy, IndexTrouble
+from broadsheet.management.plainly import at_hand
 
 
 class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("verb", choices=("status", "rebuild", "verify"))
+        parser.add_argument("verb", choices=("status", "rebuild", "verify"), help="what to do")
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with at_hand(self.stderr.write):
+            self._do(options)
+
+    def _do(self, options: dict[str, Any]) -> None:
         try:
             if options["verb"] == "status":
                 self._status()

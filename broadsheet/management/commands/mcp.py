@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from broadsheet.api import mcp
+from broadsheet.management.plainly import at_hand
+from broadsheet.management.showing import here
 
 
 class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:
-        here = settings.PUBLIC_URL or f"http://127.0.0.1:{settings.PORT}"
-        mcp.serve(sys.stdin, sys.stdout, here)
+        with at_hand(self.stderr.write):
+            mcp.serve(sys.stdin, sys.stdout, here())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date, timedelta
@@ -12,12 +11,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from broadsheet import recommendations
+from broadsheet.management import showing
 from broadsheet.management.commands.related import named
-from broadsheet.management.commands.search import line
+from broadsheet.management.plainly import at_hand
+from broadsheet.management.showing import Shown
 
 
 class Command(BaseCommand):
     help = __doc__
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -29,18 +31,22 @@ class Command(BaseCommand):
         parser.add_argument("--text", default="", metavar="SENTENCE", help="what you look for, in your words")
         parser.add_argument("--window", type=window, default=30, help="7d, 30d (default) or all")
         parser.add_argument("--limit", type=int, default=10, help="at most so many papers (default 10)")
-        parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+        showing.arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        plus, minus = ([named(each) for each in options[side]] for side in ("like", "not"))
-        if not plus and not options["text"].strip():
+        if not options["like"] and not options["text"].strip():
             raise CommandError("Name at least one paper with --like, or say with --text what you look for.")
-        days = options["window"]
-        first: date | None = timezone.now().date() - timedelta(days=days) if days else None
-        found = recommendations.for_examples(
-            plus, minus, text=options["text"], first=first, limit=max(1, min(options["limit"], 200))
-        )
-        self.stdout.write(as_json(found) if options["json"] else "\n".join(lines(found)))
+        with at_hand(self.stderr.write):
+            found = _found(options)
+        showing.write(_shown(found), options["form"], self.stdout.write)
+
+
+def _found(options: dict[str, Any]) -> recommendations.Picks:
+    plus, minus = ([named(each) for each in options[side]] for side in ("like", "not"))
+    days = options["window"]
+    first: date | None = timezone.now().date() - timedelta(days=days) if days else None
+    limit = max(1, min(options["limit"], 200))
+    return recommendations.for_examples(plus, minus, text=options["text"], first=first, limit=limit)
 
 
 def window(text: str) -> int:
@@ -53,21 +59,6 @@ def window(text: str) -> int:
     return int(match[1])
 
 
-def lines(found: recommendations.Picks) -> list[str]:
-    said = list(found.notes)
-    for pick in found.picks:
-        said += [line(pick.paper)] + ([f"    {pick.why}"] if pick.why else [])
-    return said
-
-
-def as_json(found: recommendations.Picks) -> str:
-    papers = [
-        {
-            "identifier": pick.paper.identifier,
-            "title": pick.paper.title,
-            "points": pick.points,
-            "why": pick.why,
-        }
-        for pick in found.picks
-    ]
-    return json.dumps({"notes": found.notes, "papers": papers}, ensure_ascii=False, indent=1)
+def _shown(found: recommendations.Picks) -> Shown:
+    rows = [showing.row(pick.paper, points=pick.points, why=pick.why) for pick in found.picks]
+    return Shown("", rows, {"notes": found.notes}, found.notes)

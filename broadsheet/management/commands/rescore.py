@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import operations, trending
-from broadsheet.management.plainly import plainly
+from broadsheet import trending
+from broadsheet.management.plainly import at_hand
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with plainly(), operations.using_data():
+        with at_hand(self.stderr.write):
             if options["outlook"]:
                 forgotten = trending.forget_outlooks()
                 self.stdout.write(f"{forgotten:,} papers wait for a new outlook, which the worker gives them")

@@ -2,84 +2,106 @@
 
 from __future__ import annotations
 
-import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from broadsheet import search
-from broadsheet.models import Paper
+from broadsheet.management import elsewhere, showing
+from broadsheet.management.elsewhere import Elsewhere
+from broadsheet.management.plainly import at_hand
+from broadsheet.management.showing import Shown
 
 
 class Command(BaseCommand):
     help = __doc__
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("query", nargs="+", metavar="QUERY", help="as it would be typed into the box")
         parser.add_argument("--limit", type=int, default=10, help="at most so many papers (default 10)")
-        parser.add_argument("--cat", action="append", default=[], help="only this category; may be repeated")
-        parser.add_argument("--since", type=day, help="only papers from this day on, such as 2025-03-14")
-        parser.add_argument("--sort", choices=search.SORTS, default="relevance")
-        parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+        narrowing(parser)
+        showing.arguments(parser)
+        elsewhere.argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        narrowing = search.Narrowing(categories=tuple(options["cat"]), first_day=options["since"])
         limit = max(1, min(options["limit"], 1000))
-        try:
-            found = search.search(
-                " ".join(options["query"]), 1, limit, narrowing=narrowing, sort=options["sort"]
-            )
-        except search.BadQuery as refusal:
-            raise CommandError(str(refusal)) from refusal
-        self.stdout.write(as_json(found) if options["json"] else "\n".join(lines(found)))
+        query = " ".join(options["query"])
+        if options["remote"]:
+            shown = _remote(Elsewhere(options["remote"]), query, options, limit)
+        else:
+            with at_hand(self.stderr.write):
+                shown = _local(query, options, limit)
+        showing.write(shown, options["form"], self.stdout.write)
+
+
+def narrowing(parser: ArgumentParser) -> None:
+    """What narrows and orders a search."""
+    parser.add_argument("--cat", action="append", default=[], help="only this category; may be repeated")
+    parser.add_argument(
+        "--since", type=day, metavar="DAY", help="only papers from this day on, such as 2025-03-14"
+    )
+    parser.add_argument("--until", type=day, metavar="DAY", help="only papers up to this day")
+    parser.add_argument("--sort", choices=search.SORTS, default="relevance", help="the order")
 
 
 def day(text: str) -> date:
-    """A day as YYYY-MM-DD; argparse turns the ValueError into its own sentence."""
-    return date.fromisoformat(text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no day; write it as 2025-03-14") from error
 
 
-def lines(found: search.Found) -> list[str]:
-    """For people: notes, then a line per paper."""
-    said = [f"Showing results for “{found.corrected}”."] if found.corrected else []
-    said += found.notes
-    said += [f"{line(paper)}{_why(found, paper)}" for paper in found.papers]
-    return said if found.papers else [*said, "No paper found."]
+def found(query: str, options: dict[str, Any], limit: int) -> search.Found:
+    """Raises CommandError for what cannot be meant."""
+    narrowed = search.Narrowing(
+        categories=tuple(options["cat"]), first_day=options["since"], last_day=options["until"]
+    )
+    try:
+        return search.search(query, 1, limit, narrowing=narrowed, sort=options["sort"])
+    except search.BadQuery as refusal:
+        raise CommandError(str(refusal)) from refusal
 
 
-def line(paper: Paper) -> str:
-    when = str(paper.listed_on or (f"{paper.month // 100}-{paper.month % 100:02}" if paper.month else ""))
-    return f"{paper.identifier:<18} {when:<10}  {paper.title}"
+def remote_query(query: str, options: dict[str, Any]) -> str:
+    """The whole question as one text, since that is what another server is asked."""
+    if options["since"] or options["until"]:
+        raise CommandError("With --remote write years into the query instead of days: year:2024..2025")
+    try:
+        return search.as_text(query, search.Narrowing(categories=tuple(options["cat"])))
+    except search.BadQuery as refusal:
+        raise CommandError(str(refusal)) from refusal
 
 
-def _why(found: search.Found, paper: Paper) -> str:
-    why = found.reasons.get(paper.pk)
-    return "  (by meaning)" if why and why.by_meaning and not why.by_words and not why.pinned else ""
+def listed(found: search.Found, heading: str = "") -> Shown:
+    """With a row for each paper that says why it is there."""
+    rows = []
+    for paper in found.papers:
+        why = found.reasons.get(paper.pk, search.Reason())
+        near = why.by_meaning and not why.by_words and not why.pinned
+        reasons = {"by_words": why.by_words, "by_meaning": why.by_meaning, "pinned": why.pinned}
+        rows.append(showing.row(paper, **reasons, why="near in meaning" if near else ""))
+    return _shown(found.query, found.corrected, found.notes, found.total, rows, heading)
 
 
-def as_json(found: search.Found) -> str:
-    said = {
-        "query": found.query,
-        "corrected": found.corrected,
-        "notes": found.notes,
-        "total": found.total,
-        "papers": [paper_as_json(found, paper) for paper in found.papers],
-    }
-    return json.dumps(said, ensure_ascii=False, indent=1)
+def _local(query: str, options: dict[str, Any], limit: int) -> Shown:
+    return listed(found(query, options, limit))
 
 
-def paper_as_json(found: search.Found, paper: Paper) -> dict[str, Any]:
-    why = found.reasons.get(paper.pk, search.Reason())
-    return {
-        "identifier": paper.identifier,
-        "title": paper.title,
-        "authors": paper.authors,
-        "categories": paper.categories,
-        "listed_on": paper.listed_on.isoformat() if paper.listed_on else None,
-        "votes": paper.upvotes,
-        "by_words": why.by_words,
-        "by_meaning": why.by_meaning,
-        "pinned": why.pinned,
-    }
+def _remote(there: Elsewhere, query: str, options: dict[str, Any], limit: int) -> Shown:
+    asked = remote_query(query, options)
+    told = there.search(asked, options["sort"], limit)
+    rows = [elsewhere.row(each) for each in told["papers"]]
+    return _shown(asked, told["corrected"], told["notes"], told["total"], rows)
+
+
+def _shown(
+    query: str, corrected: str, notes: list[str], total: int, rows: list[showing.Row], heading: str = ""
+) -> Shown:
+    said = [f"Showing results for “{corrected}”."] if corrected else []
+    said += notes
+    said += [] if rows else ["No paper found."]
+    facts = {"query": query, "corrected": corrected, "notes": notes, "total": total}
+    return Shown(heading, rows, facts, said)
