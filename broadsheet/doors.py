@@ -31,6 +31,7 @@ from broadsheet.sources import LiveSource, PaperRecord, SourceError, Watcher
 if TYPE_CHECKING:
     from broadsheet.sources.arxiv_api import ArxivApi
     from broadsheet.sources.asking import Asker
+    from broadsheet.sources.zotero import ZoteroApi
 
 SETTINGS = frozenset({"HOME", "INDEX", "EMBEDDER", "RERANKER", "EMBED_KEY", "EMBED_THREADS"})
 
@@ -297,6 +298,13 @@ def live_source(name: str) -> LiveSource:
 def _loaded(module: str, name: str, *given: Any) -> Any:
     """Each source is loaded when it is first asked for."""
     return getattr(import_module(f"broadsheet.sources.{module}"), name)(asker(), *given)
+
+
+def zotero(key: str) -> ZoteroApi:
+    """Zotero's web API with somebody's own key."""
+    from broadsheet.sources.zotero import ZoteroApi
+
+    return ZoteroApi(asker(), settings.ZOTERO_URL, key)
 
 
 # Whose DOIs these are: bioRxiv's and medRxiv's, in whose name openRxiv gives them out since 2025.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from email.utils import format_datetime
 from html import escape
@@ -22,11 +22,11 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from broadsheet import identifiers, search, text, trending
-from broadsheet.community import collecting, threads
+from broadsheet import digest, identifiers, recommendations, search, text, trending
+from broadsheet.community import collecting, interests, threads
 from broadsheet.community import following as community_following
 from broadsheet.models import Author, Comment, Paper
-from broadsheet.web import several
+from broadsheet.web import picking, several
 from broadsheet.web import talk as talk_pages
 from broadsheet.web.asked import share_of
 from broadsheet.web.following import organization_path
@@ -218,6 +218,51 @@ def following(request: HttpRequest, form: str, secret: str) -> HttpResponse:
     title = f"{settings.SITE_NAME}: following"
     papers = [each.paper for each in news]
     return _private(_respond(request, form, title, "What is new of all you follow", papers, "/following"))
+
+
+@require_safe
+def interest(request: HttpRequest, form: str, key: int, secret: str = "", private: str = "") -> HttpResponse:
+    """An interest's newest papers: for whoever may see it, or at its reader's private address."""
+    viewer = community_following.reader_of_feed(private) if private else None
+    found = interests.seen(key, viewer, secret)
+    days = picking.days_of(request)
+    away = digest.mailed(viewer) if viewer and not found.returning else ()
+    picks = recommendations.for_interest(
+        found, viewer, first=picking.first_day(days), limit=SIZE, exclude=away
+    )
+    path = found.get_absolute_url() + (f"/{secret}" if secret else "")
+    title = f"{found.name} — {settings.SITE_NAME}"
+    words = found.sentence or f"New papers for “{found.name}”"
+    response = _picked(request, form, title, words, picks, path)
+    return _private(response) if secret or private else response
+
+
+@require_safe
+def for_you(request: HttpRequest, form: str, secret: str) -> HttpResponse:
+    """What is recommended to one reader, at an address that is itself the permission."""
+    reader = community_following.reader_of_feed(secret)
+    first = picking.first_day(picking.days_of(request))
+    picks = recommendations.for_reader(reader, first=first, limit=SIZE, exclude=digest.mailed(reader))
+    title = f"{settings.SITE_NAME}: for you"
+    return _private(_picked(request, form, title, "New papers chosen for you", picks, "/for-you"))
+
+
+def _picked(
+    request: HttpRequest, form: str, title: str, description: str, picks: recommendations.Picks, path: str
+) -> HttpResponse:
+    """Papers with the reason of each before its summary."""
+    base = _base(request)
+    entries = [_because(_entry(pick.paper, base), pick.why) for pick in picks.picks]
+    return _written(request, form, title, description, entries, path)
+
+
+def _because(entry: Entry, why: str) -> Entry:
+    if not why:
+        return entry
+    said = f"Why: {text.plain_line(why)}."
+    return replace(
+        entry, html=f"<p><em>{escape(said)}</em></p>{entry.html}", summary=f"{said}\n\n{entry.summary}"
+    )
 
 
 def _private(response: HttpResponse) -> HttpResponse:

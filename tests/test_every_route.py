@@ -15,12 +15,16 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from broadsheet import community
+from broadsheet.community import following
 from broadsheet.models import (
     Claim,
     Collection,
     CollectionItem,
     Comment,
     CommentVersion,
+    Interest,
+    Lesson,
+    LibraryImport,
     Moderation,
     Notice,
     Reader,
@@ -106,6 +110,10 @@ def furnished_house(db: None) -> None:
     SavedSearch.objects.create(pk=1, reader=alice, query="newspapers")
     community.follow(alice, "reader", "bob")
     Moderation.objects.create(pk=1, kind="lock", reason="For a while.", paper=paper)
+    interest = Interest.objects.create(pk=1, reader=alice, name="Newspapers", visibility="public")
+    Lesson.objects.create(interest=interest, paper=paper, wanted=True)
+    LibraryImport.objects.create(pk=1, reader=alice, name="mine.bib", state="done")
+    following.feed_key(alice)
 
 
 def complaint(address: str, view: Any) -> str:

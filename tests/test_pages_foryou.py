@@ -38,7 +38,7 @@ def identifier(number: int) -> str:
 def test_pasted_ids_lead_to_a_page_that_is_visibly_theirs(client: Client) -> None:
     pasted = f"I read arXiv:{identifier(1)}v2,\nhttps://arxiv.org/abs/{identifier(2)} and 2401.99999"
     answer = client.get("/for-you", {"papers": pasted, "days": "all"})
-    assert answer.status_code == 302
+    assert answer.status_code == 303
     page = get(client, answer["Location"])
     titles = page.words("h2")
     assert "weaving looms" in titles[0]
@@ -49,7 +49,7 @@ def test_pasted_ids_lead_to_a_page_that_is_visibly_theirs(client: Client) -> Non
 
 def test_without_anything_named_the_page_asks(client: Client) -> None:
     page = get(client, "/for-you")
-    assert "Paste the arXiv ids" in " ".join(page.words("main"))
+    assert "Paste papers that you like" in " ".join(page.words("main"))
     assert not page.words("h2")
 
 

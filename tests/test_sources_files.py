@@ -105,7 +105,7 @@ def test_what_is_not_known_is_refused_with_a_sentence_that_names_what_is(
 ) -> None:
     path = tmp_path / "file.json"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match="BibTeX and RIS"):
+    with pytest.raises(SourceError, match="BibTeX, RIS and Zotero RDF"):
         open_path(path)
 
 

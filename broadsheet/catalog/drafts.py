@@ -22,6 +22,7 @@ AUTHORITY = {
     "bibtex": 1,
     "ris": 1,
     "csl": 1,
+    "zotero": 1,
     "huggingface": 2,
     "openreview": 3,
     "biorxiv": 3,
@@ -30,7 +31,7 @@ AUTHORITY = {
 }
 
 # A person's own file is corrected by hand and imported again: its newest word stands.
-OWN_FILES = frozenset({"bibtex", "ris", "csl"})
+OWN_FILES = frozenset({"bibtex", "ris", "csl", "zotero"})
 
 # The same title is hashed up to three times while a batch finds its papers.
 title_key = lru_cache(maxsize=8192)(identifiers.title_key)

@@ -5,6 +5,8 @@ for that reader and changes nothing. Permission to see is judged by the verbs to
 """
 
 from broadsheet.community.following import follow, papers_followed, unfollow
+from broadsheet.community.importing import entries_in, import_due, recognised
+from broadsheet.community.interests import settle_due
 from broadsheet.community.inviting import accept, first_link, invitation_of, invite, token_of
 from broadsheet.community.keys import forget_due as forget_answers_due
 from broadsheet.community.leaving import delete
@@ -40,6 +42,7 @@ __all__ = [
     "Voters",
     "accept",
     "delete",
+    "entries_in",
     "everything_of",
     "fetch_due",
     "first_link",
@@ -48,6 +51,7 @@ __all__ = [
     "forget_talk",
     "forget_votes",
     "from_log",
+    "import_due",
     "invitation_of",
     "invite",
     "is_newcomer",
@@ -57,10 +61,12 @@ __all__ = [
     "may_act",
     "papers_followed",
     "post_due",
+    "recognised",
     "recount",
     "refused_papers",
     "ripen_due",
     "rules",
+    "settle_due",
     "submit",
     "take_back",
     "take_votes_back",

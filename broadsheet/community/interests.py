@@ -168,6 +168,31 @@ def teach(reader: Reader, key: int, paper: int, wanted: bool | None) -> None:
         _touch(interest)
 
 
+def teach_named(reader: Reader, key: int, spelt: str, wanted: bool = True) -> tuple[int, int]:
+    """Answers for every paper whose id or DOI stands in a text. Those that are not here are kept, and count
+    once they come in. Returns how many are here and how many are awaited."""
+    may_act(reader)
+    names = identifiers.find_all(spelt)
+    here = named_in(names)
+    papers = list({paper.pk: None for paper in here.values()})
+    awaited = [name for name in names if name not in here]
+    with transaction.atomic():
+        interest = own(reader, key)
+        known = Lesson.objects.filter(interest=interest)
+        digests = {digest_of("", name): name for name in awaited}
+        known.filter(Q(paper__in=papers) | Q(paper=None, digest__in=digests)).delete()
+        if known.count() + len(papers) + len(awaited) > MOST_LESSONS:
+            raise Refused(f"An interest learns from at most {MOST_LESSONS:,} papers. Take some out first.")
+        rows = [Lesson(interest=interest, wanted=wanted, paper_id=paper) for paper in papers]
+        rows += [
+            Lesson(interest=interest, wanted=wanted, identifier=name, digest=digest)
+            for digest, name in digests.items()
+        ]
+        Lesson.objects.bulk_create(rows)
+        _touch(interest)
+    return len(papers), len(awaited)
+
+
 def forget(reader: Reader, key: int, lesson: int) -> None:
     """Takes one answer back by its own number, as for papers that are not here."""
     with transaction.atomic():
@@ -270,6 +295,12 @@ def of_reader(reader: Reader, viewer: Reader | None = None) -> QuerySet[Any]:
         for_it=Count("lessons", filter=Q(lessons__wanted=True)),
         against_it=Count("lessons", filter=Q(lessons__wanted=False)),
     ).order_by("-changed_at", "-pk")
+
+
+def named_by(reader: Reader) -> list[Interest]:
+    """A reader's interests with no more than their names, the last changed first."""
+    mine = Interest.objects.filter(reader=reader, own=False).only("name", "own")
+    return list(mine.order_by("-changed_at", "-pk")[:MOST_INTERESTS])
 
 
 def answers(interest: Interest, papers: Collection[int]) -> dict[int, bool]:

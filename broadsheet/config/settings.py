@@ -306,6 +306,7 @@ OPENALEX_DAILY = _number("BROADSHEET_OPENALEX_DAILY", 500, 1, 100_000)
 SEMANTICSCHOLAR_URL = _web_address("BROADSHEET_SEMANTICSCHOLAR_URL", "https://api.semanticscholar.org")
 SEMANTICSCHOLAR_KEY = os.environ.get("BROADSHEET_SEMANTICSCHOLAR_KEY", "").strip()
 SEMANTICSCHOLAR_DAILY = _number("BROADSHEET_SEMANTICSCHOLAR_DAILY", 500, 1, 100_000)
+ZOTERO_URL = _web_address("BROADSHEET_ZOTERO_URL", "https://api.zotero.org")
 DOI_URL = _web_address("BROADSHEET_DOI_URL", "https://doi.org")
 ARXIV_API_URL = _web_address("BROADSHEET_ARXIV_API_URL", "https://export.arxiv.org/api/query")
 

@@ -4,6 +4,7 @@ digest.ask(address, choices) -> confirm(secret) -> send_due() -> stop(subscripti
 """
 
 from broadsheet.digest.alerts import match_due
+from broadsheet.digest.choosing import mailed
 from broadsheet.digest.composing import compose, content_of, counted, in_words
 from broadsheet.digest.issuing import (
     RESTORED,
@@ -60,6 +61,7 @@ __all__ = [
     "greet_due",
     "in_words",
     "key_of",
+    "mailed",
     "make_due",
     "manage_path",
     "match_due",

@@ -278,6 +278,12 @@ def sent_to(subscriptions: Iterable[Subscription]) -> dict[str, set[int]]:
     return found
 
 
+def mailed(reader: Reader) -> set[int]:
+    """The papers that a reader has been sent by their subscriptions. One query."""
+    rows = Subscription.objects.filter(reader=reader).exclude(sent=b"")
+    return {key for packed in rows.values_list("sent", flat=True) for key in unpacked(packed).tolist()}
+
+
 def refused_by(subscriptions: Iterable[Subscription]) -> dict[int, set[int]]:
     """The papers that each reader among the subscribers is not interested in, by the reader's key."""
     readers = {each.reader_id for each in subscriptions if each.reader_id}

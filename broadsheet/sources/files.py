@@ -28,7 +28,7 @@ from broadsheet.sources.tables import COLUMNS, DailyTableSource, ParquetTableSou
 
 ACCEPTED = (
     "arXiv's metadata snapshot, Hugging Face daily papers, JSON lines or Parquet with a title in each row, "
-    "CSL-JSON, BibTeX and RIS, plain or compressed with gzip or zstd"
+    "CSL-JSON, BibTeX, RIS and Zotero RDF, plain or compressed with gzip or zstd"
 )
 
 _CHUNK = 256 * 1024
@@ -51,6 +51,16 @@ TABLE = Kind("table of papers", "arxiv", lambda stream, seen_at: TableSource(str
 CSL = Kind("CSL-JSON", "csl", lambda stream, seen_at: CslSource(stream))
 BIBTEX = Kind("BibTeX", "bibtex", lambda stream, seen_at: BibtexSource(stream))
 RIS = Kind("RIS", "ris", lambda stream, seen_at: RisSource(stream))
+
+
+def _zotero(stream: io.BufferedReader, seen_at: datetime) -> Source:
+    # What reads XML takes a moment to load, and most processes read none.
+    from broadsheet.sources.zotero import ZoteroRdfSource
+
+    return ZoteroRdfSource(stream)
+
+
+ZOTERO = Kind("Zotero RDF", "zotero", _zotero)
 
 
 class FileSource:
@@ -152,10 +162,29 @@ def _kind_of(path: Path, sample: bytes) -> Kind:
         with _opened(path) as file, _unpacked(file) as stream:
             kind = _kind_of_objects(objects(stream))
     else:
-        kind = RIS if _RIS.search(sample) else BIBTEX if _BIBTEX.search(sample) else None
+        kind = _kind_of_text(sample)
     if kind is None:
         raise _UnknownKind(f"What {path} holds is not known here. Broadsheet reads {ACCEPTED}.")
     return kind
+
+
+def _kind_of_text(sample: bytes) -> Kind | None:
+    if sample.lstrip().startswith(b"<"):
+        return ZOTERO if b"http://www.zotero.org/namespaces/export#" in sample else None
+    return RIS if _RIS.search(sample) else BIBTEX if _BIBTEX.search(sample) else None
+
+
+def in_memory(data: bytes, kind: Kind | None = None) -> Source | None:
+    """What is small enough to be held, as a source of papers; None for text of no known kind."""
+
+    def stream() -> io.BufferedReader:
+        return io.BufferedReader(_Unpacking(io.BytesIO(data).read1), _CHUNK)
+
+    sample = data[:_SAMPLE].removeprefix(codecs.BOM_UTF8)
+    if kind is None and sample.lstrip().startswith((b"{", b"[")):
+        kind = _kind_of_objects(objects(stream()))
+    kind = kind or _kind_of_text(sample)
+    return kind.open(stream(), datetime.now(UTC)) if kind else None
 
 
 def _kind_of_objects(pieces: Iterator[Piece | Reject]) -> Kind | None:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from broadsheet import community, exports, text
 from broadsheet.community import blocking
-from broadsheet.models import Ballot, Collection, Comment, Paper, Reader, SavedSearch, Upvote
+from broadsheet.models import Ballot, Collection, Comment, Interest, Paper, Reader, SavedSearch, Upvote
 from broadsheet.trending import PageOutOfRange
 from broadsheet.web import access, cards, following, links
 from broadsheet.web.asked import page_number
@@ -62,6 +62,7 @@ def reader(request: HttpRequest, name: str) -> HttpResponse:
     if whom.show_collections or own:
         public = Collection.objects.filter(reader=whom, visibility="public")
         known["collections"] = list(public.order_by("-pk")[:20])
+        known["interests"] = list(Interest.objects.filter(reader=whom, visibility="public")[:20])
     return render(request, "reader.html", known)
 
 

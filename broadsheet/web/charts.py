@@ -24,6 +24,7 @@ SOURCES: Final = {
     "bibtex": "a BibTeX file",
     "ris": "a RIS file",
     "csl": "a CSL-JSON file",
+    "zotero": "Zotero",
     "table": "a table",
 }
 

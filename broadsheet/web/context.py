@@ -16,6 +16,7 @@ from broadsheet.web.preferences import look
 PLACES = (
     ("/papers", "Papers"),
     ("/papers/trending", "Trending"),
+    ("/for-you", "For you"),
     ("/subscribe", "Subscribe"),
     ("/about", "About"),
     ("/settings", "Settings"),

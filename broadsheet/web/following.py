@@ -132,7 +132,7 @@ def renew(request: HttpRequest) -> HttpResponse:
     """Makes private feed addresses, or new ones in the place of those there were."""
     following.renew_feed_key(access.demand_reader(request))
     messages.success(request, "Your private feed has a new address. The old one, if there was one, is dead.")
-    return access.see("/following")
+    return access.see(access.next_of(request, "/following"))
 
 
 @require_safe

@@ -3,94 +3,146 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
-from django.views.decorators.http import require_safe
 
-from broadsheet import identifiers, recommendations
-from broadsheet.models import Alias, Paper
-from broadsheet.web import cards
+from broadsheet import community, digest, identifiers, mail, recommendations, trending
+from broadsheet.community import following, interests
+from broadsheet.models import Alias, Paper, Reader
+from broadsheet.web import access, cards, links, picking
 from broadsheet.web.access import reader_of
-from broadsheet.web.preferences import look
+from broadsheet.web.asked import page_number, wants_fragment
+from broadsheet.web.interests import VOTES
+from broadsheet.web.limits import HOUR, Limit
 
 PATH: Final = "/for-you"
-WINDOWS: Final = {"7": "Week", "30": "Month", "365": "Year", "all": "All time"}
-SHOWN: Final = 30
 # What an address can hold; a library of more is for an account.
 MOST_NAMED: Final = 50
-MOST_PASTED: Final = 20_000
+LONGEST_PASTED: Final = 200_000
+LONGEST_SENTENCE: Final = 500
+OFTEN: Final = Limit(300, HOUR)
 
 
-@require_safe
+@access.acts("foryou.paste", Limit(120, HOUR), Limit(600, HOUR, "address"), by="anyone", reads=True)
 def page(request: HttpRequest) -> HttpResponse:
-    """The page of whoever is signed in, or of the papers that the address names; with `papers`, a pasted
-    text, the way to the page of all identifiers in it."""
-    if "papers" in request.GET:
+    """The page of whoever is signed in, or of the papers that the address names; with POST, or with `papers`
+    in the address, the way to the page of all that a pasted text names."""
+    if request.method == "POST" or "papers" in request.GET:
         return _pasted(request)
-    days = request.GET.get("days") or "30"
-    if days not in WINDOWS:
-        raise BadRequest(f"“days” is one of {', '.join(WINDOWS)}.")
+    days, number, moment = picking.days_of(request), page_number(request), picking.moment_of(request)
     sides = {side: list(dict.fromkeys(request.GET.getlist(side)))[:MOST_NAMED] for side in ("like", "not")}
-    text = " ".join(request.GET.get("text", "").split())[:500]
+    text = _sentence(request.GET.get("text", ""))
+    field = request.GET.get("category", "")[:64]
     rows = _named([*sides["like"], *sides["not"]])
     plus, minus = ([rows[name] for name in sides[side] if name in rows] for side in ("like", "not"))
-    first = _first(days)
+    start, limit = picking.place_of(number)
+    shown: dict[str, Any] = {"first": picking.first_day(days), "limit": limit, "start": start}
     reader = reader_of(request)
-    named = bool(plus or text)
-    if named or (reader is None and minus):
-        found = recommendations.for_examples(plus, minus, text=text, first=first, limit=SHOWN)
+    named = bool(plus or text or field)
+    if plus or text or (reader is None and minus):
+        found = recommendations.for_examples(plus, minus, text=text, **shown)
+    elif field:
+        found = recommendations.in_fields([field], **shown)
     elif reader is not None:
-        found = recommendations.for_reader(reader, first=first, limit=SHOWN)
+        away = digest.mailed(reader)
+        found = recommendations.for_reader(reader, exclude=away, until=moment, **shown)
     else:
         found = recommendations.Picks()
-    shown = cards.of_papers([pick.paper for pick in found.picks], look(request).lines)
-    for card, pick in zip(shown, found.picks, strict=True):
-        card.because = pick.why
-    known: dict[str, Any] = {
-        "cards": shown,
-        "notes": found.notes,
-        "plus": [(cards.title(paper, 200), paper.get_absolute_url()) for paper in plus],
-        "minus": [(cards.title(paper, 200), paper.get_absolute_url()) for paper in minus],
+    mine = reader is not None and not named
+    query = _query(sides, text, field, days)
+    paged = "&".join(filter(None, (query, picking.at(moment) if mine else "")))
+    known = picking.told(request, found, PATH, paged, number)
+    if wants_fragment(request):
+        return render(request, "_more.html", known)
+    known |= {
+        "mine": mine,
+        "named": named,
+        "plus": [(cards.title(paper, 200), paper) for paper in plus],
+        "minus": [(cards.title(paper, 200), paper) for paper in minus],
         "strangers": [name[:100] for side in sides.values() for name in side if name not in rows],
         "text": text,
-        "named": named,
-        "windows": [(_href(sides, text, key), word, key == days) for key, word in WINDOWS.items()],
-        "path": "/papers/all",
-        "start": 1,
+        "field": field,
+        "windows": [
+            (_href(sides, text, field, key), word, key == days) for key, word in picking.WINDOWS.items()
+        ],
+        "similar": f"/similar?{_query(sides, '', '', picking.USUAL)}" if plus else "",
     }
+    known |= _own_parts(reader) if mine and reader else _fields()
+    if named and reader:
+        known["pasted"] = "\n".join(sides["like"])
+        known["unlike"] = "\n".join(sides["not"])
     response = render(request, "foryou.html", known)
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
+def _own_parts(reader: Reader) -> dict[str, Any]:
+    key = following.known_feed_key(reader)
+    return {
+        "own": interests.own_page(reader),
+        "interests": interests.named_by(reader),
+        "dial": VOTES.items(),
+        "feeds": links.feeds(f"{PATH}/{key.secret}") if key else [],
+        "digests": mail.is_set_up(),
+    }
+
+
+def _fields() -> dict[str, Any]:
+    """The largest fields, to begin from without naming any paper."""
+    return {"fields": [(each.code, each.name or each.code) for each in trending.fields(trending.ALL_TIME)]}
+
+
 def _pasted(request: HttpRequest) -> HttpResponse:
-    """Pasted ids become an address that can be kept and shared."""
-    names = identifiers.find_all(request.GET["papers"][:MOST_PASTED])
-    text = " ".join(request.GET.get("text", "").split())[:500]
-    if not names and not text:
+    """What was pasted or sent as a file becomes an address that can be kept and shared."""
+    said = request.POST if request.method == "POST" else request.GET
+    written = said.get("papers", "")[:LONGEST_PASTED]
+    if sent := request.FILES.get("file"):
+        written = f"{written}\n{sent.read(LONGEST_PASTED).decode('utf-8', 'replace')}"
+    text, field = _sentence(said.get("text", "")), said.get("category", "")[:64]
+    names, titles = _read(written)
+    if titles and not text:
+        # What is not here counts by its words.
+        text = _sentence("; ".join(titles))
+    if not names and not text and not field:
         raise BadRequest(
-            "No arXiv id or DOI stands in what you sent. Paste a few, such as 2503.01234, one on each line, "
-            "or say in a sentence what you look for."
+            "No arXiv id, DOI or BibTeX entry stands in what you sent. Paste a few ids, such as 2503.01234, "
+            "one on each line, or say in a sentence what you look for."
         )
-    days = request.GET.get("days") or "30"
-    return HttpResponseRedirect(_href({"like": names[:MOST_NAMED], "not": []}, text, days))
+    days = said.get("days") or picking.USUAL
+    return access.see(_href({"like": names[:MOST_NAMED], "not": []}, text, field, days))
 
 
-def _href(sides: dict[str, list[str]], text: str, days: str) -> str:
+def _read(written: str) -> tuple[list[str], list[str]]:
+    """Identifiers of papers that a text names, and titles of those of its entries that are not here."""
+    records = community.entries_in(written)
+    if not records:
+        return identifiers.find_all(written), []
+    here = community.recognised(records)
+    names = [paper.identifier for paper in here if paper]
+    titles = [record.title for record, paper in zip(records, here, strict=True) if paper is None]
+    return list(dict.fromkeys(names)), titles
+
+
+def _sentence(said: str) -> str:
+    return " ".join(said.split())[:LONGEST_SENTENCE]
+
+
+def _query(sides: dict[str, list[str]], text: str, field: str, days: str) -> str:
     pairs = [(side, name) for side, names in sides.items() for name in names]
     pairs += [("text", text)] if text else []
-    pairs += [("days", days)] if days != "30" else []
-    return f"{PATH}?{urlencode(pairs, safe=':/')}" if pairs else PATH
+    pairs += [("category", field)] if field else []
+    pairs += [("days", days)] if days != picking.USUAL else []
+    return urlencode(pairs, safe=":/")
 
 
-def _first(days: str) -> date | None:
-    return None if days == "all" else timezone.now().date() - timedelta(days=int(days))
+def _href(sides: dict[str, list[str]], text: str, field: str, days: str) -> str:
+    query = _query(sides, text, field, days)
+    return f"{PATH}?{query}" if query else PATH
 
 
 def _named(names: Iterable[str]) -> dict[str, Paper]:
@@ -104,3 +156,35 @@ def _named(names: Iterable[str]) -> dict[str, Paper]:
         aliases = Alias.objects.filter(identifier__in=lacking, paper__hotness__isnull=False)
         rows |= {alias.identifier: alias.paper for alias in aliases.select_related("paper")}
     return {name: rows[identifier] for name, identifier in meant.items() if identifier in rows}
+
+
+# What a reader sets
+
+
+@access.acts("foryou.set", OFTEN, back=PATH)
+def settings(request: HttpRequest) -> HttpResponse:
+    """How much votes count, and whether what was opened may come back."""
+    reader, votes = access.demand_reader(request), request.POST.get("votes", "")
+    if votes not in {str(share) for share in VOTES}:
+        raise BadRequest(f"Votes count {', '.join(map(str, VOTES))} per cent.")
+    interests.set_own(reader, int(votes), request.POST.get("returning") == "yes")
+    messages.success(request, "Set.")
+    return access.see(PATH)
+
+
+@access.acts("foryou.reset", Limit(60, HOUR), back=PATH)
+def reset(request: HttpRequest) -> HttpResponse:
+    """Begins anew; with `back`, takes that back."""
+    reader, back = access.demand_reader(request), request.POST.get("back") == "yes"
+    interests.reset(reader, back)
+    said = "As it was." if back else "This page begins anew. Your library stays as it is."
+    messages.success(request, said)
+    return access.see(PATH)
+
+
+@access.acts("foryou.forget", Limit(60, HOUR), back=PATH)
+def forget_opened(request: HttpRequest) -> HttpResponse:
+    """Forgets which papers were opened."""
+    many = interests.forget_opened(access.demand_reader(request))
+    messages.success(request, f"Forgotten: {many:,} opened papers.")
+    return access.see(PATH)

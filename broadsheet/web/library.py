@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from broadsheet import community, exports
-from broadsheet.community import collecting, marks
+from broadsheet.community import collecting, interests, marks
 from broadsheet.models import MARKS, Paper
 from broadsheet.web import access, cards, papers
 from broadsheet.web.asked import page_number, wants_fragment
@@ -47,6 +47,13 @@ def mark(request: HttpRequest) -> HttpResponse:
         known = {"key": paper.pk, "said": WORDS[kind][1], "kind": kind, "undone": bool(off)}
         return render(request, "community/_marked.html", known)
     return render(request, "community/_marks.html", {"paper": paper, "marks": own_buttons(request, paper)})
+
+
+@access.acts("opened", Limit(5_000, HOUR), Limit(20_000, HOUR, "address"))
+def opened(request: HttpRequest) -> HttpResponse:
+    """The page of a paper says that it was opened, where scripts run; so it is not suggested again."""
+    interests.opened(access.demand_reader(request), _meant(request).pk)
+    return HttpResponse(status=204)
 
 
 def _meant(request: HttpRequest) -> Paper:

@@ -17,7 +17,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from broadsheet import community, exports, identifiers, search, text, trending
-from broadsheet.community import collecting, submitting
+from broadsheet.community import collecting, interests, submitting
 from broadsheet.models import Claim, Link, Paper, Submission
 from broadsheet.models.category import category_names
 from broadsheet.web import access, authors, cards, charts, errors, links, marks, talk, voting
@@ -189,6 +189,7 @@ def _readers(request: HttpRequest, found: Paper) -> dict[str, Any]:
         "brought": submitting.brought_by(found) if getattr(found, "was_brought", True) else None,
         "marks": marks.own_buttons(request, found),
         "collections": collecting.holding_paper(reader, found.pk) if reader else [],
+        "interests": interests.named_by(reader) if reader else [],
         "claim_path": f"/claim/{found.get_absolute_url().removeprefix('/papers/')}",
         "curate_path": f"/moderation/papers/{found.get_absolute_url().removeprefix('/papers/')}",
         "organization_path": f"/organization/{quote(found.organization, safe='')}",

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, community, digest, operations, search, trending
+from broadsheet import catalog, community, digest, operations, recommendations, search, trending
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -16,10 +16,12 @@ from broadsheet.web import limits, sessions
 # says how many it did.
 STEPS: dict[str, Step] = {
     "index": search.index_due,
+    "words": recommendations.bags_due,
     "outlook": trending.foresee_due,
     "embed": search.embed_due,
     "votes": community.ripen_due,
     "notices": community.post_due,
+    "lessons": community.settle_due,
     "limits": limits.forget_due,
     "answers": community.forget_answers_due,
     "sessions": sessions.forget_due,
@@ -32,6 +34,7 @@ POST: dict[str, Step] = {
     "mail": digest.send_due,
 }
 ASIDE: dict[str, Step] = {
+    "imports": community.import_due,
     "submissions": community.fetch_due,
     "fetch": catalog.fetch_due,
 }

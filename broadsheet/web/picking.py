@@ -1,0 +1,69 @@
+"""A ranked page of new papers: its window, its moment, its papers with their reasons, leafed through."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest
+from django.utils import timezone
+
+from broadsheet import recommendations
+from broadsheet.recommendations import Picks
+from broadsheet.web import cards
+from broadsheet.web.pager import Pager
+from broadsheet.web.preferences import look
+
+WINDOWS: Final = {"1": "Day", "7": "Week", "30": "Month", "365": "Year", "all": "All time"}
+USUAL: Final = "30"
+FIRST_MOMENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def days_of(request: HttpRequest) -> str:
+    days = request.GET.get("days") or USUAL
+    if days not in WINDOWS:
+        raise BadRequest(f"“days” is one of {', '.join(WINDOWS)}.")
+    return days
+
+
+def first_day(days: str) -> date | None:
+    return None if days == "all" else timezone.now().date() - timedelta(days=int(days))
+
+
+def moment_of(request: HttpRequest) -> datetime:
+    """As of when the pages are worked out: a later page has the moment of the first one in its address."""
+    said = request.GET.get("at", "")
+    now = timezone.now()
+    if not (said.isascii() and said.isdecimal() and len(said) <= 11):
+        return now
+    moment = datetime.fromtimestamp(int(said) + 1, UTC)
+    return min(now, max(FIRST_MOMENT, moment))
+
+
+def place_of(page: int) -> tuple[int, int]:
+    """(from which place on, how many): a page of picks."""
+    return (page - 1) * settings.PAGE_SIZE, settings.PAGE_SIZE
+
+
+def told(request: HttpRequest, found: Picks, path: str, query: str, page: int) -> dict[str, Any]:
+    """What the templates of lists want to know of a page of picks."""
+    total = min(found.total, recommendations.MOST_PICKS)
+    pager = Pager.of(path, query, page, total)
+    shown = cards.of_papers([pick.paper for pick in found.picks], look(request).lines)
+    for card, pick in zip(shown, found.picks, strict=True):
+        card.because = pick.why
+    return {
+        "cards": shown,
+        "notes": found.notes,
+        "pager": pager,
+        "path": "/papers/all",
+        "total": total,
+        "shown": pager.shown,
+        "start": pager.start,
+    }
+
+
+def at(moment: datetime) -> str:
+    return f"at={int(moment.timestamp())}"
