@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from broadsheet import digest, mail
-from broadsheet.models import ApiKey, Reader, Session
+from broadsheet.models import ApiKey, Reader, Session, Webhook
 from broadsheet.web import access, joining, sessions
 from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.words import counted
@@ -26,6 +26,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "passkeys": Authenticator.objects.filter(user=reader, type=Authenticator.Type.WEBAUTHN).count(),
         "sessions": Session.objects.filter(reader=reader).count(),
         "keys": ApiKey.objects.filter(reader=reader).count(),
+        "webhooks": Webhook.objects.filter(reader=reader).count(),
         "elsewhere": joining.providers(),
         "silence": mail.why_silent(reader.email) if reader.email else "",
         "mails": _mails(reader),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('broadsheet', '0017_api_keys'),
+        ('broadsheet', '0018_webhooks'),
     ]
 
     operations = [
