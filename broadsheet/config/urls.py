@@ -37,6 +37,7 @@ from broadsheet.web import (
     submitting,
     subscribing,
     talk,
+    teaching,
     voting,
     wayfinding,
 )
@@ -145,6 +146,7 @@ _SEARCH = [
     path("interests/<int:key>", interests.interest),
     path("interests/<int:key>/<secret:secret>", interests.interest),
     path("interests/<int:key>/teach", interests.teach),
+    path("interests/<int:key>/teaching", teaching.page),
     path("interests/<int:key>/forget", interests.forget),
     path("interests/<int:key>/change", interests.change),
     path("interests/<int:key>/delete", interests.delete),
