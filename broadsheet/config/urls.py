@@ -40,6 +40,7 @@ from broadsheet.web import (
     teaching,
     voting,
     wayfinding,
+    webhooks,
 )
 
 
@@ -164,6 +165,13 @@ _ACCOUNT = [
     path("account/sessions/end", readers.end_sessions),
     path("account/keys", keys.page),
     path("account/keys/<int:key>/revoke", keys.revoke),
+    path("account/webhooks", webhooks.page),
+    path("account/webhooks/<int:key>", webhooks.webhook),
+    path("account/webhooks/<int:key>/change", webhooks.change),
+    path("account/webhooks/<int:key>/secret", webhooks.renew),
+    path("account/webhooks/<int:key>/test", webhooks.test),
+    path("account/webhooks/<int:key>/delete", webhooks.delete),
+    path("account/webhooks/<int:key>/deliveries/<int:delivery>/again", webhooks.again),
     path("account/profile", belongings.profile),
     path("account/export", belongings.export),
     path("account/delete", belongings.leave),
