@@ -49,6 +49,7 @@ class Topic:
     context: tuple[str, ...]
     relevant: frozenset[int]
     development: bool
+    repo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ class Corpus:
         return [list(names or ()) for names in self._table["authors"].to_pylist()]
 
     @cached_property
+    def categories(self) -> list[list[str]]:
+        return [list(codes or ()) for codes in self._table["categories"].to_pylist()]
+
+    @cached_property
     def rows(self) -> dict[str, int]:
         """The row of each arXiv id."""
         return {name: row for row, name in enumerate(self.ids)}
@@ -113,7 +118,7 @@ def topics(corpus: Corpus) -> list[Topic]:
         relevant = frozenset(corpus.rows[name] for name in line["relevant"] if name in corpus.rows)
         if relevant:
             development = line["repo"] in DEVELOPMENT
-            found.append(Topic(line["query"], tuple(line["context"]), relevant, development))
+            found.append(Topic(line["query"], tuple(line["context"]), relevant, development, line["repo"]))
     return found
 
 

@@ -7,7 +7,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, community, digest, operations, search, trending
+from broadsheet import (
+    catalog,
+    community,
+    digest,
+    operations,
+    recommendations,
+    search,
+    trending,
+    webhooks,
+)
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -16,6 +25,7 @@ from broadsheet.web import limits, sessions
 # says how many it did.
 STEPS: dict[str, Step] = {
     "index": search.index_due,
+    "words": recommendations.bags_due,
     "outlook": trending.foresee_due,
     "embed": search.embed_due,
     "votes": community.ripen_due,
@@ -31,6 +41,9 @@ STEPS: dict[str, Step] = {
 # What waits for other servers, in loops of their own beside the above: nobody's code waits for a download.
 POST: dict[str, Step] = {
     "mail": digest.send_due,
+}
+HOOKS: dict[str, Step] = {
+    "webhooks": webhooks.due,
 }
 ASIDE: dict[str, Step] = {
     "imports": community.import_due,
@@ -53,4 +66,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop, aside=(ASIDE, POST))
+            operations.work(STEPS, stop, aside=(ASIDE, POST, HOOKS))
