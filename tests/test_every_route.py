@@ -94,6 +94,10 @@ ROUTES = sorted(dict(routes()).items())
 
 @pytest.fixture
 def furnished_house(db: None) -> None:
+    furnish()
+
+
+def furnish() -> None:
     """One of everything that an address may name."""
     alice, bob = people.reader("alice"), people.reader("bob")
     (paper,) = factories.papers(1)
