@@ -1,7 +1,7 @@
 """Harvests the stand-in for arXiv whole: how fast, and whether anything is lost through faults and kills.
 
-`python -m bench.harvest` (a few minutes): twice without faults, the second time with answers that are ready,
-then once more through faults in 30 % of all answers, the harvesting process killed again and again.
+`python -m bench.harvest` (a quarter of an hour): twice without faults, the second time with answers that are
+ready, then once more through faults in 30 % of all answers, the harvesting process killed again and again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import socket
 import sqlite3
 import subprocess
@@ -26,11 +27,11 @@ import psutil
 from bench import machine
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-_COUNT = """
-import json, sys
-from broadsheet.models import Paper, SourceState
-names = list(Paper.objects.exclude(source="builtin").values_list("identifier", flat=True))
-print(json.dumps([len(names), len(set(names)), Paper.objects.filter(withdrawn=True).count()]))
+# The ids that are here, one a line; the built-in page does not count.
+_IDS = """
+from broadsheet.models import Paper
+for name in Paper.objects.exclude(source="builtin").values_list("identifier", flat=True).iterator():
+    print(name)
 """
 
 
@@ -77,19 +78,28 @@ def _said(process: subprocess.Popen[str]) -> str:
     return said.strip()
 
 
-def _stored(home: Path, stand: Standing) -> list[int]:
-    found: list[int] = json.loads(_said(_broadsheet(home, stand, "shell", "--verbosity=0", "-c", _COUNT)))
-    return found
+def _stored(home: Path, stand: Standing) -> str:
+    """What is here beside what should be, in words."""
+    here = _said(_broadsheet(home, stand, "shell", "--verbosity=0", "-c", _IDS)).split()
+    with urlopen(f"http://127.0.0.1:{stand.port}/ids") as answer:
+        there = set(answer.read().decode().split())
+    return (
+        f"{len(here):,} stored of {len(there):,} that stand, {len(there - set(here)):,} missing, "
+        f"{len(here) - len(set(here)):,} twice, {len(set(here) - there):,} that should not be"
+    )
 
 
 def whole(folder: Path, stand: Standing, name: str, since: str) -> None:
     home = folder / name
     _said(_broadsheet(home, stand, "migrate", "--verbosity=0"))
-    began = time.perf_counter()
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     said = _said(_broadsheet(home, stand, "fetch", "arxiv", f"--since={since}", "--quiet"))
-    seconds = time.perf_counter() - began
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(
-        f"{name}: {said}; {stand.papers / seconds:,.0f} records/s; stored {_stored(home, stand)}", flush=True
+        f"{name}: {said}; {stand.papers / seconds:,.0f} records/s, {stand.papers / used:,.0f} for each "
+        f"second of a core; {_stored(home, stand)}",
+        flush=True,
     )
 
 
@@ -143,11 +153,10 @@ def killed(folder: Path, stand: Standing, since: str, every: float) -> None:
             break
     seconds = time.perf_counter() - began
     report = stand.report()
-    stored, once, withdrawn = _stored(home, stand)
     print(
-        f"through faults: {stored:,} of {stand.papers:,} papers, {once:,} of them different, {withdrawn:,} "
-        f"withdrawn; {seconds:,.0f} s, {runs} runs, {kills} kills, {report['requests']:,} requests, "
-        f"faults {report['faults']}, impolite {len(report['impolite'])}; last run {said}"
+        f"through faults: {_stored(home, stand)}; {seconds:,.0f} s, {runs} runs, {kills} kills, "
+        f"{report['requests']:,} requests, faults {report['faults']}, impolite {len(report['impolite'])}; "
+        f"last run {said}"
     )
     for sentence in report["impolite"][:5]:
         print("  impolite:", sentence)
@@ -157,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.harvest", description=__doc__)
     parser.add_argument("--since", default="2005-09-16", help="harvest from this day on")
     parser.add_argument("--corpus", default="", help="papers from this month on alone, such as 2026-06")
-    parser.add_argument("--today", default="2026-08-28")
+    parser.add_argument("--today", default="2026-09-30")
     parser.add_argument(
         "--kill-every", type=float, default=10.0, help="seconds of a core between kills, on average"
     )

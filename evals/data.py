@@ -49,6 +49,7 @@ class Topic:
     context: tuple[str, ...]
     relevant: frozenset[int]
     development: bool
+    repo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def topics(corpus: Corpus) -> list[Topic]:
         relevant = frozenset(corpus.rows[name] for name in line["relevant"] if name in corpus.rows)
         if relevant:
             development = line["repo"] in DEVELOPMENT
-            found.append(Topic(line["query"], tuple(line["context"]), relevant, development))
+            found.append(Topic(line["query"], tuple(line["context"]), relevant, development, line["repo"]))
     return found
 
 

@@ -131,10 +131,11 @@ def document(requests: int) -> Sent:
     import schemathesis
     from django.test import Client
     from hypothesis import HealthCheck, Phase, given, settings
+    from schemathesis.core.result import Ok
 
     browser, found = Client(raise_request_exception=False), Sent()
     schema = schemathesis.openapi.from_dict(browser.get("/api/v1/openapi.json").json())
-    reads = [read.ok() for read in schema.get_all_operations()]
+    reads = [read.ok() for read in schema.get_all_operations() if isinstance(read, Ok)]
     begun = time.perf_counter()
     for read in reads:
 
@@ -197,13 +198,12 @@ def main() -> int:
     people.reader("olga", role="operator")
     search.rebuild()
     failed = False
-    for what, sent in (
-        # Forms come last: of what they leave nobody knows anything.
-        ("addresses", lambda: addresses(asked.addresses, asked.seed)),
-        ("document", lambda: document(asked.document)),
-        ("forms", lambda: forms(asked.forms, asked.seed)),
-    ):
-        found = sent()
+    # Forms come last: of what they leave nobody knows anything.
+    for what in ("addresses", "document", "forms"):
+        if what == "document":
+            found = document(asked.document)
+        else:
+            found = (forms if what == "forms" else addresses)(getattr(asked, what), asked.seed)
         told = ", ".join(f"{count:,} × {status}" for status, count in sorted(found.statuses.items()))
         sys.stdout.write(f"{what}: {found.statuses.total():,} requests in {found.seconds:.0f} s: {told}\n")
         for line in found.broken[:50]:

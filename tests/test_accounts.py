@@ -348,7 +348,7 @@ NOT_OURS = re.compile(
 
 
 def test_every_page_about_accounts_is_in_our_words() -> None:
-    """The library's own would come up instead, in other words and another look, where one of ours is missing."""
+    """The library's own, in other words and another look, would come up where one of ours is missing."""
     theirs = Path(allauth.__file__).parent / "templates"
     names = [
         str(path.relative_to(theirs))

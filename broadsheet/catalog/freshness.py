@@ -48,6 +48,11 @@ class Freshness:
     note: str = ""
     late: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is not due yet."""
+        return self.due_at is not None and self.due_at > datetime.now(UTC)
+
 
 def freshness() -> list[Freshness]:
     """One query, in the order of the settings. Never more rows than the settings name parts."""

@@ -6,6 +6,7 @@ found = recommendations.for_interest(interest, viewer, first=day)
 """
 
 from broadsheet.recommendations.choosing import MOST_EXAMPLES, MOST_PICKS, Pick, Picks, for_examples
+from broadsheet.recommendations.keeping import bags_due
 from broadsheet.recommendations.wanting import for_interest, for_reader, in_fields
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "MOST_PICKS",
     "Pick",
     "Picks",
+    "bags_due",
     "for_examples",
     "for_interest",
     "for_reader",

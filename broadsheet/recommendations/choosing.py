@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from broadsheet import doors, scoring
 from broadsheet.embedders import EmbedderUnavailable
 from broadsheet.index import Filter, Index, IndexTrouble
 from broadsheet.models import Paper
+from broadsheet.recommendations import keeping
 from broadsheet.recommendations.learning import RECIPE, Background, Example, background, rank, telling
 from broadsheet.search import LONGEST_QUERY, documents
 from broadsheet.search.answering import speller_now
@@ -41,6 +42,8 @@ DRAWN = 6_000
 TASTE = 0.8
 NEAR = 0.8
 SHOWN_TERMS = 3
+# Of a large library the first examples say which words to name.
+MOST_TELLING = 20
 TITLE = 80
 
 
@@ -143,7 +146,7 @@ def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
     rows = Paper.objects.listed().cards().in_bulk(keys)
     liked = [each for each in examples if each.weight > 0]
     titles = {paper.pk: paper.title for paper, _ in taste.papers}
-    terms = [word for word, _ in telling(examples, back)]
+    terms = [word for word, _ in telling(examples[:MOST_TELLING], back)]
     vectors = index.vectors(vectors_named(index), keys)
     found = Picks(total=len(order))
     for key, vector in zip(keys, vectors, strict=True):
@@ -171,9 +174,14 @@ def points_of(index: Index, taste: Taste) -> tuple[list[Example], Background, di
         raise IndexTrouble("There is no index yet.")
     examples = [*_examples(index, name, taste.papers, taste.sentence), *_of_texts(name, taste.texts)]
     back = _background(str(doors.index_folder()), name, index.count() // 1024)
+    back = replace(back, holding=_holding())
     days = (taste.first - EPOCH).days if taste.first else None
     filter = Filter(exclude=taste.seen, first_day=days)
-    points = rank(index, name, examples, back, filter, RECIPE, _texts) if taste.teaches else {}
+    points: dict[int, float] = {}
+    if taste.teaches:
+        known = keeping.bags_now()
+        pool = keeping.pool_of(index, name, known, back, taste.first) if known else None
+        points = rank(index, name, examples, back, filter, RECIPE, known, pool)
     for key in taste.favoured:
         if key not in taste.seen:
             # As much as the first place of one ranking.
@@ -252,20 +260,19 @@ def _background(folder: str, name: str, grown: int) -> Background:
         span = ends["last"] - ends["first"] + 1
         some = np.random.default_rng(0).choice(span, min(span, DRAWN), replace=False)
         keys = sorted(int(each) + ends["first"] for each in some)
-    return background(index.vectors(name, keys), index.count(), _holding)
+    return background(index.vectors(name, keys), index.count(), lambda word: 1)
 
 
-def _holding(word: str) -> int:
+def _holding() -> Callable[[str], int]:
     """In how many papers a word stands; while no vocabulary is known, all words count alike."""
-    if word in FUNCTION_WORDS:
-        return 0
     speller = speller_now()
-    return speller.papers_with(word) if speller else 1
 
+    def holding(word: str) -> int:
+        if word in FUNCTION_WORDS:
+            return 0
+        return speller.papers_with(word) if speller else 1
 
-def _texts(keys: Sequence[int]) -> list[str]:
-    rows = rows_of(keys)
-    return [documents.readable(rows[key].title, rows[key].abstract) if key in rows else "" for key in keys]
+    return holding
 
 
 def _varied(index: Index, name: str, keys: list[int]) -> list[int]:

@@ -1,15 +1,17 @@
-"""Learns a taste from a handful of papers, and ranks papers by it, over the index door.
+"""Learns a taste from a handful of papers, and ranks papers by it.
 
-Two linear models of the same examples. Over an embedder's vectors: least squares of the wanted against all
-papers, in closed form, which is their mean turned by the inverse covariance of the corpus. Over words: the
-examples' most telling ones, weighted, asked of the index as one question. Their rankings are fused, the first
-few of the fused ranking are taken for further examples at a fraction of the weight, and both learn once more.
+Two linear models of the same examples, each the difference between the mean of what is wanted and what
+papers are like anyway: one over words (bags.py), one over an embedder's vectors. Their scores, each in its
+own standard deviations, are added; where papers of all times are ranked, nearness in time counts too. That
+is all: taking the first papers of the ranking for further examples, nearest neighbours beside the mean,
+whitening and co-authors were tried on the development half of evals/libraries and found no more.
+
+Where the bags are not there yet, words are asked of the index as one question and the two rankings are fused.
 docs/recommendations.md has the formulas.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,36 +22,45 @@ import numpy.typing as npt
 
 from broadsheet import scoring
 from broadsheet.index import EVERYTHING, Filter, Floats, Group, Index, Words
+from broadsheet.recommendations import bags
+from broadsheet.recommendations.bags import Bags, Rows, words_of
 
-_WORD = re.compile(r"[a-z][a-z0-9]+")
+Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Every number of the learner; the defaults were chosen on the development half of evals/libraries.
 
-    `shrink`: how far the covariance is drawn to a sphere (0 to 1). `terms`: words asked for. `push`: weight
-    of the unwanted beside the wanted. `nearness`, `words`: weights of the two rankings that are fused.
-    `guesses` papers are believed at `belief` of an example each. `depth`: of each ranking.
+    `generic`: how much of an average paper's words is taken off. `push`: weight of the unwanted beside the
+    wanted. `words`, `nearness`: weights of the two models. `months`: weight of nearness in time, where all
+    times are ranked. `depth`: of the ranking. `terms`, `k`: words asked of the index, and the constant of
+    reciprocal ranks.
     """
 
-    shrink: float = 0.3
-    terms: int = 48
+    generic: float = 1.75
     push: float = 0.5
-    nearness: float = 1.0
     words: float = 1.0
-    guesses: int = 10
-    belief: float = 0.3
+    nearness: float = 0.8
+    months: float = 1.0
     depth: int = 1_000
+    terms: int = 48
     k: float = 60.0
 
 
 RECIPE = Recipe()
 
+# Candidates by each model, where papers of all times are ranked.
+CANDIDATES = 3_000
+# Months apart that count as one doubling of the distance; a paper of unknown month is taken to be so far off.
+NEAR_IN_TIME = 6.0
+UNKNOWN = 24.0
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text for (`weight` > 0) or against (< 0): of a paper, of a bibliography entry, or a sentence.
+    """One text for (`weight` > 0) or against (< 0): of a paper, of a bibliography entry, or a sentence; a
+    first line is taken for the title.
 
     `key` is the paper's in the index, None where the corpus lacks it. `vector`: unit, float32 [d]; None or
     zeros where no model has read it.
@@ -63,23 +74,40 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What all papers are like: their mean vector [d] and covariance [d, d] by one embedder, from how many
-    of them (`drawn`), how many there are, and in how many each word stands."""
+    """What all papers are like: their mean vector [d] by one embedder, some of them [n, d] with that mean
+    taken off, how many there are, and in how many each word stands."""
 
-    mean: npt.NDArray[np.float64]
-    covariance: npt.NDArray[np.float64]
-    drawn: int
+    mean: Floats
+    sample: Floats
     papers: int
     holding: Callable[[str], int]
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The papers of a window, ready to be ranked for anybody: bags, and vectors without the mean [n, d]."""
+
+    rows: Rows
+    vectors: Floats
+
+
 def background(sample: Floats, papers: int, holding: Callable[[str], int]) -> Background:
     """From unit vectors [n, d] of some papers drawn evenly; rows of zeros are left out."""
-    known = np.asarray(sample[np.any(sample, axis=1)], dtype=np.float64)
+    known = np.asarray(sample[np.any(sample, axis=1)], dtype=np.float32)
     if len(known) < 2:
         d = sample.shape[1] if sample.ndim == 2 else 0
-        return Background(np.zeros(d), np.eye(d), 0, papers, holding)
-    return Background(known.mean(axis=0), np.cov(known, rowvar=False), len(known), papers, holding)
+        return Background(np.zeros(d, np.float32), np.zeros((0, d), np.float32), papers, holding)
+    mean = known.mean(axis=0)
+    return Background(mean, without_mean(known, mean), papers, holding)
+
+
+def without_mean(vectors: Floats, mean: Floats) -> Floats:
+    """Rows of length 1 after the mean was taken off; rows of zeros stay zeros."""
+    there = np.any(vectors, axis=1, keepdims=True)
+    found = (vectors - mean) * there
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    scaled: Floats = np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 1e-6)
+    return scaled
 
 
 def direction(examples: Sequence[Example], back: Background, recipe: Recipe = RECIPE) -> Floats | None:
@@ -91,47 +119,56 @@ def direction(examples: Sequence[Example], back: Background, recipe: Recipe = RE
     ]
     if not read:
         return None
-    turn = np.zeros(d)
-    for side, share in ((1, 1.0), (-1, -recipe.push)):
-        mine = [each for each in read if each.weight * side > 0]
-        if mine:
-            weights = np.array([abs(each.weight) for each in mine])
-            middle = weights @ np.array([each.vector for each in mine], dtype=np.float64) / weights.sum()
-            turn += share * (middle - back.mean)
-    # Few papers say little of a covariance: the fewer, the more of a sphere it is taken for.
-    shrink = max(recipe.shrink, d / (d + back.drawn))
-    sphere = max(float(np.trace(back.covariance)) / d, 1e-9)
-    shape = (1 - shrink) * back.covariance + shrink * sphere * np.eye(d)
-    found = np.linalg.solve(shape, turn)
+    vectors = without_mean(np.array([each.vector for each in read], np.float32), back.mean)
+    found = _shares([each.weight for each in read], recipe) @ vectors
     length = float(np.linalg.norm(found))
     return (found / length).astype(np.float32) if length > 1e-6 else None
+
+
+def _shares(weights: Sequence[float], recipe: Recipe) -> Floats:
+    """Each example's share: those for sum to 1, those against to −push."""
+    given = np.array(weights, np.float64)
+    shares = np.zeros(len(given))
+    for side, whole in ((1.0, 1.0), (-1.0, recipe.push)):
+        mine = given * side > 0
+        if mine.any():
+            shares[mine] = whole * given[mine] / np.abs(given[mine]).sum()
+    return shares.astype(np.float32)
+
+
+def taste_of_words(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE) -> Floats:
+    """The linear model over words, float32 [2¹⁸]: the mean bag of those for less that of those against."""
+    shares = _shares([each.weight for each in examples], recipe)
+    rows = known.rows_of(np.array([-1 if each.key is None else each.key for each in examples], np.int64))
+    here = rows >= 0
+    found = known.all.take(rows[here]).total(shares[here])
+    for each, share, kept in zip(examples, shares, here, strict=True):
+        if not kept:
+            title, _, abstract = each.text.partition("\n")
+            one = bags.bag(title, abstract)
+            found[one.places] += share * one.weights
+    return found
 
 
 def telling(
     examples: Sequence[Example], back: Background, recipe: Recipe = RECIPE
 ) -> list[tuple[str, float]]:
     """The words that set the wanted apart from all papers and from the unwanted, best first, with weights
-    that are at most 1. A word that no paper holds is worth nothing."""
+    from 1 down. For what is said of a paper, and to ask an index with."""
     total: dict[str, float] = defaultdict(float)
-    wanted = sum(each.weight for each in examples if each.weight > 0)
-    unwanted = -sum(each.weight for each in examples if each.weight < 0)
-    for each in examples:
+    shares = _shares([each.weight for each in examples], recipe)
+    for each, share in zip(examples, shares.tolist(), strict=True):
         counts = Counter(words_of(each.text))
-        points = {word: (1 + log(count)) * _rarity(word, back) for word, count in counts.items()}
-        length = sum(value * value for value in points.values()) ** 0.5 or 1.0
-        share = each.weight / wanted if each.weight > 0 else recipe.push * each.weight / unwanted
-        for word, value in points.items():
-            total[word] += share * value / length
+        held = {word: (1 + log(count)) * _rarity(word, back) for word, count in counts.items()}
+        length = sum(value * value for value in held.values()) ** 0.5
+        for word, value in held.items():
+            if value:
+                total[word] += share * value / length
     best = sorted(((word, value) for word, value in total.items() if value > 0), key=lambda each: -each[1])
     # BM25 weighs by rarity itself, so rarity is taken out of the boost again.
     boosts = [(word, value / _rarity(word, back)) for word, value in best[: recipe.terms]]
     most = max((boost for _, boost in boosts), default=1.0)
     return [(word, boost / most) for word, boost in boosts]
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text as they are weighed, in order."""
-    return _WORD.findall(text[:20_000].lower())
 
 
 def _rarity(word: str, back: Background) -> float:
@@ -146,40 +183,135 @@ def rank(
     back: Background,
     filter: Filter = EVERYTHING,
     recipe: Recipe = RECIPE,
-    read: Callable[[Sequence[int]], Sequence[str]] | None = None,
+    known: Bags | None = None,
+    pool: Pool | None = None,
 ) -> dict[int, float]:
     """Points of the papers most to this taste, most first; {} where nothing can be learned.
 
-    `name`: whose vectors. `filter` must leave the examples out if they are not to return. `read`: texts of
-    papers by key, for the further examples; without it only their vectors teach.
+    `name`: whose vectors. `filter` must leave the examples out if they are not to return. `known`: the bags
+    of all papers. `pool`: the papers that pass the filter, but for `exclude`; without it all are ranked.
+    Points are those of two rankings that agree, by reciprocal ranks.
     """
-    points = _once(index, name, examples, back, filter, recipe)
-    wanted = sum(each.weight for each in examples if each.weight > 0)
-    if not recipe.guesses or not points or not wanted:
-        return points
-    keys = list(points)[: recipe.guesses]
-    texts = read(keys) if read else [""] * len(keys)
-    vectors = index.vectors(name, keys)
-    share = recipe.belief * wanted / recipe.guesses
-    guesses = [
-        Example(text, share, key, vector if len(vector) else None)
-        for key, text, vector in zip(keys, texts, vectors, strict=True)
+    if known is None or not len(known):
+        return _asked(index, name, examples, back, filter, recipe)
+    if not examples:
+        return {}
+    words = taste_of_words(examples, known, recipe)
+    toward = direction(examples, back, recipe)
+    if not words.any() and toward is None:
+        return {}
+    if pool is None:
+        keys, scores = _of_all(index, name, examples, words, toward, back, filter, recipe, known)
+    else:
+        keys, scores = pool.rows.keys, _added(pool, words, toward, back, recipe)
+    if filter.exclude:
+        kept = ~np.isin(keys, np.fromiter(filter.exclude, np.int64, len(filter.exclude)))
+        keys, scores = keys[kept], scores[kept]
+    best = _best(scores, recipe.depth)
+    return {int(key): 2 / (recipe.k + place) for place, key in enumerate(keys[best], start=1)}
+
+
+def _best(scores: Scores, many: int) -> npt.NDArray[np.int64]:
+    """Places of the highest scores, highest first."""
+    if len(scores) > many:
+        some = np.argpartition(-scores, many - 1)[:many]
+        return some[np.argsort(-scores[some], kind="stable")]
+    return np.argsort(-scores, kind="stable")
+
+
+def _added(pool: Pool, words: Floats, toward: Floats | None, back: Background, recipe: Recipe) -> Scores:
+    scores = np.zeros(len(pool.rows))
+    if recipe.words and words.any():
+        scores += recipe.words * _in_deviations(_by_words(pool.rows, words, recipe))
+    if toward is not None and recipe.nearness:
+        scores += recipe.nearness * (pool.vectors @ toward) / _deviation(toward, back)
+    return scores
+
+
+def _by_words(rows: Rows, words: Floats, recipe: Recipe) -> Floats:
+    """What an average paper shares with a bag is the same for every taste, and kept beside it."""
+    return rows.products(words) - recipe.generic * rows.common
+
+
+def _in_deviations(scores: Floats) -> Scores:
+    spread = float(scores.std()) if len(scores) > 1 else 0.0
+    return (scores - scores.mean()) / (spread or 1.0) if len(scores) else scores.astype(np.float64)
+
+
+def _deviation(toward: Floats, back: Background) -> float:
+    spread = float((back.sample @ toward).std()) if len(back.sample) > 1 else 0.0
+    return spread or 1.0
+
+
+def _of_all(
+    index: Index,
+    name: str,
+    examples: Sequence[Example],
+    words: Floats,
+    toward: Floats | None,
+    back: Background,
+    filter: Filter,
+    recipe: Recipe,
+    known: Bags,
+) -> tuple[npt.NDArray[np.int64], Scores]:
+    """Keys and scores of the candidates by either model among the papers of all times."""
+    by_words = _in_deviations(_by_words(known.all, words, recipe))
+    live = known.live
+    # Nearness in time moves papers up from far down the ranking by words, so it takes part in choosing.
+    apart = _apart(examples, known)
+    early = recipe.words * by_words[live] - recipe.months * apart[live]
+    rows = live[_best(early, CANDIDATES + len(filter.exclude))]
+    if toward is not None and recipe.nearness:
+        near = index.nearest(name, toward, filter, CANDIDATES)
+        found = known.rows_of(np.array([hit.key for hit in near], np.int64))
+        rows = np.union1d(rows, found[found >= 0])
+    keys = known.all.keys[rows]
+    scores = recipe.words * by_words[rows] - recipe.months * apart[rows]
+    if toward is not None and recipe.nearness:
+        vectors = without_mean(index.vectors(name, keys.tolist()), back.mean)
+        scores += recipe.nearness * (vectors @ toward) / _deviation(toward, back)
+    return keys, scores
+
+
+def _apart(examples: Sequence[Example], known: Bags) -> Scores:
+    """How far each paper is in time from the wanted ones: log(1 + mean months / 6), [rows]."""
+    wanted = [(each.key, each.weight) for each in examples if each.weight > 0 and each.key is not None]
+    rows = known.rows_of(np.array([key for key, _ in wanted], np.int64))
+    months = _counted(known.all.month)
+    there = [
+        (int(months[row]), weight)
+        for row, (_, weight) in zip(rows.tolist(), wanted, strict=True)
+        if row >= 0 and months[row]
     ]
-    return _once(index, name, [*examples, *guesses], back, filter, recipe)
+    if not there:
+        return np.zeros(len(months))
+    # The same few months again and again: worked out once for each month that any paper is from.
+    every, at = np.unique(months, return_inverse=True)
+    total = sum(weight for _, weight in there)
+    mean = sum(weight * np.abs(every - month) for month, weight in there) / total
+    mean = np.where(every > 0, mean, UNKNOWN)
+    found: Scores = np.log1p(mean / NEAR_IN_TIME)[at]
+    return found
 
 
-def _once(
+def _counted(months: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Months since the year 0 of months written as 202411; 0 stays 0."""
+    return np.where(months > 0, months // 100 * 12 + months % 100, 0).astype(np.int32)
+
+
+def _asked(
     index: Index, name: str, examples: Sequence[Example], back: Background, filter: Filter, recipe: Recipe
 ) -> dict[int, float]:
+    """The same of an index alone: two rankings, fused."""
     lists: list[list[int]] = []
     weights: list[float] = []
     toward = direction(examples, back, recipe)
     if toward is not None and recipe.nearness:
         lists.append([hit.key for hit in index.nearest(name, toward, filter, recipe.depth)])
-        weights.append(recipe.nearness)
+        weights.append(1.0)
     asked = telling(examples, back, recipe) if recipe.words else []
     if asked:
         question = Group(should=tuple(Words(word, boost=boost) for word, boost in asked))
         lists.append([hit.key for hit in index.lexical(question, filter, recipe.depth)])
-        weights.append(recipe.words)
+        weights.append(1.0)
     return scoring.fuse(lists, weights, recipe.k) if lists else {}

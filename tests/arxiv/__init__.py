@@ -5,6 +5,7 @@ By hand, over the folder of real papers, on 10 August 2026, with a fault in ever
     python -m tests.arxiv --port 8055 --today 2026-08-10 --faults 0.3
     curl -d day=2026-08-11 http://127.0.0.1:8055/clock      # the next morning
     curl http://127.0.0.1:8055/report                       # what it was asked, and whether politely
+    curl http://127.0.0.1:8055/ids                          # what a guest should have by now
 
 A server of ours that follows it:
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.arxiv import words
-from tests.arxiv.corpus import Corpus
+from tests.arxiv.corpus import Corpus, to_day
 
 KINDS = ("429", "503", "cut", "token", "malformed", "again")
 
@@ -114,6 +114,12 @@ class StandIn:
             "impolite": manners.impolite[:100],
         }
 
+    def standing(self) -> list[str]:
+        """Ids of the papers that can be seen today and are not deleted."""
+        today = to_day(self.now.date())
+        lives = zip(self.corpus.ids, self.corpus.lives, strict=True)
+        return [name for name, life in lives if life.filed(today) and not 0 < life.deleted <= today]
+
     def _oai(self, asked: dict[str, str], fault: str) -> bytes:
         """What is said without a fault is kept, so that a second harvest measures the guest alone."""
         key = (self.now, *sorted(asked.items()))
@@ -142,6 +148,9 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
             if parts.path == "/report":
                 self._send(200, json.dumps(stand_in.report(), indent=1).encode())
+                return
+            if parts.path == "/ids":
+                self._send(200, "\n".join(stand_in.standing()).encode())
                 return
             stand_in.manners.enter()
             fault, wait = stand_in.faults.draw(), 0

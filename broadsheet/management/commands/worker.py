@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, community, digest, operations, search, trending
+from broadsheet import catalog, community, digest, operations, recommendations, search, trending
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -16,6 +16,7 @@ from broadsheet.web import limits, sessions
 # says how many it did.
 STEPS: dict[str, Step] = {
     "index": search.index_due,
+    "words": recommendations.bags_due,
     "outlook": trending.foresee_due,
     "embed": search.embed_due,
     "votes": community.ripen_due,
