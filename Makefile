@@ -50,6 +50,15 @@ bench: $(DEV_STAMP)        ## how fast it is
 evals: $(DEV_STAMP)        ## how well it ranks and finds
 	@$(BIN)/python -m evals
 
+# PyTorch is for the laboratory alone; the plain build for processors is enough.
+LAB := $(BIN)/python -m lab --runs .cache/lab
+lab: $(DEV_STAMP)          ## train the small encoder of the laboratory, a few minutes, and say what it gained
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) torch==2.13.0
+	@$(LAB) run lab/recipes/start.toml lab/recipes/baseline.toml
+
+lab-report: $(DEV_STAMP)   ## the table of docs/lab.md from the runs that are there
+	@$(LAB) report docs/lab.md
+
 docs: $(DEV_STAMP)         ## rewrite the lists in docs/ that come from the code
 	@$(BIN)/python docs/rebuild.py
 
@@ -100,5 +109,5 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: up install serve worker env test lint bench evals docs pins clean help
+.PHONY: up install serve worker env test lint bench evals lab lab-report docs pins clean help
 .DELETE_ON_ERROR:

@@ -95,6 +95,10 @@ class Corpus:
         return [list(names or ()) for names in self._table["authors"].to_pylist()]
 
     @cached_property
+    def categories(self) -> list[list[str]]:
+        return [list(codes or ()) for codes in self._table["categories"].to_pylist()]
+
+    @cached_property
     def rows(self) -> dict[str, int]:
         """The row of each arXiv id."""
         return {name: row for row, name in enumerate(self.ids)}

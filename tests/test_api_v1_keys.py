@@ -68,7 +68,12 @@ def operations() -> list[tuple[str, str, Any]]:
 
 
 def _filled(path: str) -> str:
-    told = {"identifier": "2503.00001", "key": "1", "kind": "saved" if "/library" in path else "thanks"}
+    told = {
+        "identifier": "2503.00001",
+        "key": "1",
+        "delivery": "1",
+        "kind": "saved" if "/library" in path else "thanks",
+    }
     told["period"] = "all"
     return re.sub(r"\{(?:path:)?(\w+)\}", lambda found: told[found[1]], path)
 

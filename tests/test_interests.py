@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -13,6 +16,7 @@ from broadsheet import catalog, community, doors, recommendations, search
 from broadsheet.community import Refused, interests
 from broadsheet.community.interests import Wishes
 from broadsheet.models import Interest, Lesson, Mark, Paper
+from broadsheet.recommendations import teaching
 from tests import factories, people
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
@@ -208,3 +212,66 @@ def test_an_old_answer_is_dated_anew_when_it_changes() -> None:
     assert Lesson.objects.get().created_at > timezone.now() - timedelta(minutes=1)
     interests.teach(alice, mine.pk, one.pk, None)
     assert not Lesson.objects.exists()
+
+
+@pytest.mark.usefixtures("house")
+def test_the_command_line_lists_what_an_interest_and_a_reader_are_shown() -> None:
+    alice = people.reader("alice")
+    mine = interests.make(alice, Wishes("Weaving"), [paper(1).pk])
+    community.mark(alice, paper(7).pk, "saved")
+
+    def titles(*words: str) -> list[str]:
+        out = StringIO()
+        call_command("recommend", *words, "--window", "all", "--json", stdout=out)
+        return [each["title"] for each in json.loads(out.getvalue())["papers"]]
+
+    assert "weaving looms" in titles("--interest", str(mine.pk))[0]
+    assert "telegraph wires" in titles("--reader", "Alice")[0]
+    for words, sentence in (
+        (["--interest", "0"], "no interest 0"),
+        (["--interest", "Weaving"], "no interest Weaving"),
+        (["--reader", "nobody"], "no reader nobody"),
+        (["--interest", "1", "--like", "2503.00001"], "by itself"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            call_command("recommend", *words)
+
+
+@pytest.mark.usefixtures("house")
+def test_teaching_asks_says_how_good_it_is_and_knows_when_it_cannot() -> None:
+    alice = people.reader("alice")
+    mine = interests.make(alice, Wishes("Weaving"))
+    assert "Too few answers" in recommendations.quality(mine).note
+    assert len(recommendations.questions(mine, alice)) == 6
+    for number in (1, 2, 3, 4):
+        interests.teach(alice, mine.pk, paper(number).pk, True)
+    interests.teach(alice, mine.pk, paper(7).pk, False)
+    interests.teach(alice, mine.pk, paper(8).pk, False)
+    asked = recommendations.questions(mine, alice)
+    assert not {paper(n).pk for n in (1, 2, 3, 4, 7, 8)} & {each.paper.pk for each in asked}
+    assert [each.paper.pk for each in asked] == [
+        each.paper.pk for each in recommendations.questions(mine, alice)
+    ]
+    assert all(0 <= each.unsure <= 1 for each in asked)
+    found = recommendations.quality(mine)
+    assert found == recommendations.quality(mine)
+    assert (found.note, found.asked) == ("", 4)
+    assert found.low <= found.share <= found.high
+    assert found.apart == 1.0
+    page = people.signed_in(alice).get(f"/interests/{mine.pk}/teaching").content.decode()
+    assert f"Of 4 papers that fit, {found.found} would have been found" in page
+    assert people.signed_in(people.reader("charlie")).get(f"/interests/{mine.pk}/teaching").status_code == 404
+    doors.index().drop()
+    assert "No model" in recommendations.quality(mine).note
+    assert recommendations.questions(mine, alice) == []
+
+
+def test_a_learning_curve_says_what_more_answers_bring() -> None:
+    rising = [(size, 0.9 - 0.8 * size**-0.7) for size in (1, 2, 3, 5, 8)]
+    gain = teaching.expected_gain(rising, 8)
+    assert gain == pytest.approx((0.9 - 0.8 * 13**-0.7) - (0.9 - 0.8 * 8**-0.7), abs=0.005)
+    assert teaching.expected_gain([(1, 0.5), (2, 0.5), (3, 0.5)], 3) == pytest.approx(0)
+    assert teaching.expected_gain([(1, 0.9), (2, 0.5), (3, 0.2)], 3) == pytest.approx(0, abs=1e-9)
+    assert teaching.expected_gain([(1, 0.5), (2, 0.6)], 2) is None
+    assert teaching.wilson(7, 10) == pytest.approx((0.397, 0.892), abs=0.001)
+    assert teaching.wilson(0, 0) == (0.0, 1.0)

@@ -326,6 +326,9 @@ DIALECTS = (
     ("/api/", "broadsheet.api.huggingface.refuse"),
 )
 
+# Places in private networks, HOST:PORT, that readers' webhooks may go to; all others must be public.
+WEBHOOK_HOSTS = _words("BROADSHEET_WEBHOOK_HOSTS")
+
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",

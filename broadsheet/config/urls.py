@@ -37,8 +37,10 @@ from broadsheet.web import (
     submitting,
     subscribing,
     talk,
+    teaching,
     voting,
     wayfinding,
+    webhooks,
 )
 
 
@@ -145,6 +147,7 @@ _SEARCH = [
     path("interests/<int:key>", interests.interest),
     path("interests/<int:key>/<secret:secret>", interests.interest),
     path("interests/<int:key>/teach", interests.teach),
+    path("interests/<int:key>/teaching", teaching.page),
     path("interests/<int:key>/forget", interests.forget),
     path("interests/<int:key>/change", interests.change),
     path("interests/<int:key>/delete", interests.delete),
@@ -162,6 +165,13 @@ _ACCOUNT = [
     path("account/sessions/end", readers.end_sessions),
     path("account/keys", keys.page),
     path("account/keys/<int:key>/revoke", keys.revoke),
+    path("account/webhooks", webhooks.page),
+    path("account/webhooks/<int:key>", webhooks.webhook),
+    path("account/webhooks/<int:key>/change", webhooks.change),
+    path("account/webhooks/<int:key>/secret", webhooks.renew),
+    path("account/webhooks/<int:key>/test", webhooks.test),
+    path("account/webhooks/<int:key>/delete", webhooks.delete),
+    path("account/webhooks/<int:key>/deliveries/<int:delivery>/again", webhooks.again),
     path("account/profile", belongings.profile),
     path("account/export", belongings.export),
     path("account/delete", belongings.leave),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -19,35 +20,54 @@ NEWS = timedelta(days=14)
 AGAIN = timedelta(minutes=10)
 
 
+# What has been matched for mail, and what for webhooks.
+MAIL, WEBHOOKS = 1, 2
+
+# (paper, the searches it answers), paper by paper.
+Found = Sequence[tuple[int, list[int]]]
+
+
 def match_due() -> int:
     """Matches one batch of papers that came in since the last time; says how many were looked at anew."""
     stored = dict(
         Subscription.objects.filter(state="active", what="search").values_list("pk", "key").order_by("pk")
     )
-    mark = Matched.objects.get_or_create(pk=1)[0]
+    return match(MAIL, stored, _keep)
+
+
+def match(whose: int, stored: Mapping[int, str], keep: Callable[[Found], None]) -> int:
+    """Matches the next batch of new papers against stored searches, and `keep`s what is found in the
+    transaction that remembers how far it went. The last minutes come again, so pairs may, too."""
+    mark = Matched.objects.get_or_create(pk=whose)[0]
     now = timezone.now()
     if not stored:
         # Nobody asks, so nothing is old news to anybody.
-        Matched.objects.filter(pk=1).update(at=now, key=0)
+        Matched.objects.filter(pk=whose).update(at=now, key=0)
         return 0
     found = _next(mark, now)
     if not found:
         return 0
-    keys = [key for key, _ in found]
-    matched = list(search.Matcher(stored).matches(search.rows_of(keys)))
+    matched = list(search.Matcher(stored).matches(search.rows_of([key for key, _ in found])))
     last_key, last_at = found[-1]
     with transaction.atomic():
-        rows = (
-            Hit(subscription_id=subscription, paper_id=paper, found_at=now)
-            for paper, subscriptions in matched
-            for subscription in subscriptions
-        )
-        # A word that everybody asks for makes a million pairs: only some are rows of Python at a time.
-        while some := list(islice(rows, 2_000)):
-            # The same pair again is no news: the constraint drops it.
-            Hit.objects.bulk_create(some, ignore_conflicts=True)
-        Matched.objects.filter(pk=1).update(at=last_at, key=last_key)
+        # Of two who did the same, the second keeps nothing.
+        moved = Matched.objects.filter(pk=whose, at=mark.at, key=mark.key).update(at=last_at, key=last_key)
+        if moved:
+            keep(matched)
     return len(found)
+
+
+def _keep(found: Found) -> None:
+    now = timezone.now()
+    rows = (
+        Hit(subscription_id=subscription, paper_id=paper, found_at=now)
+        for paper, subscriptions in found
+        for subscription in subscriptions
+    )
+    # A word that everybody asks for makes a million pairs: only some are rows of Python at a time.
+    while some := list(islice(rows, 2_000)):
+        # The same pair again is no news: the constraint drops it.
+        Hit.objects.bulk_create(some, ignore_conflicts=True)
 
 
 def _next(mark: Matched, now: datetime) -> list[tuple[int, datetime]]:

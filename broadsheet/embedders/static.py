@@ -1,14 +1,16 @@
 """The static encoder: a text's vector is the weighted sum of its tokens' vectors. Thousands a second.
 
-The table is wordllama's L2-supercat, read from its Python package; the package's own code is never imported.
-Four things were added because they find more (docs/benchmarks.md): capitals are ignored, rare tokens count
-more (smooth inverse frequency), repetition counts by its square root, and a first line counts twice, as a
-title should.
+The table was trained on the titles and abstracts of arXiv by the laboratory (`lab/`, docs/lab.md), from
+wordllama's L2-supercat, whose tokenizer it keeps: that is read from its Python package, whose own code is
+never imported. Four things were added because they find more (docs/benchmarks.md): capitals are ignored,
+rare tokens count more (smooth inverse frequency), repetition counts by its square root, and a first line
+counts twice, as a title should.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +21,11 @@ from tokenizers import Tokenizer
 from broadsheet.embedders import Vectors, packages
 from broadsheet.embedders.reading import readable, tokenizer_from
 
+# int8 [tokens, d] and a float32 scale for each row; weights/README.md tells how it is made.
+SHIPPED = Path(__file__).with_name("weights") / "static.npz"
+SHIPPED_SHA256 = "6f61d94e9e698451c92582405d3cfa991ddcf25bb9712b4eaeca2808bee508f7"
+
+# Where the training began, and the tokenizer of both.
 PACKAGE = "wordllama"
 TABLE = "wordllama/weights/l2_supercat_256.safetensors"
 TABLE_SHA256 = "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5"
@@ -51,13 +58,19 @@ class StaticEmbedder:
 
     @classmethod
     def installed(cls) -> StaticEmbedder:
-        """The encoder from the installed package. EmbedderUnavailable if it is missing or altered."""
-        file = packages.data_file(PACKAGE, VOCABULARY)
-        tokenizer = tokenizer_from(packages.verified(file, VOCABULARY_SHA256), file)
+        """The encoder that ships. EmbedderUnavailable if its table or its tokenizer is missing or altered."""
+        weights, mark = token_weights()
+        with np.load(io.BytesIO(packages.verified(SHIPPED, SHIPPED_SHA256))) as kept:
+            table = kept["table"] * (kept["scale"] * weights)[:, None]
+        return cls(f"broadsheet-static-{SHIPPED_SHA256[:8]}-{mark}", table, _tokenizer())
+
+    @classmethod
+    def untrained(cls) -> StaticEmbedder:
+        """The encoder that training began with, to measure against. EmbedderUnavailable as `installed`."""
         stored = packages.tensors(packages.verified(packages.data_file(PACKAGE, TABLE), TABLE_SHA256))
         weights, mark = token_weights()
         table = stored["embedding.weight"].astype(np.float32) * weights[:, None]
-        return cls(f"wordllama-l2-{TABLE_SHA256[:8]}-{mark}", table, tokenizer)
+        return cls(f"wordllama-l2-{TABLE_SHA256[:8]}-{mark}", table, _tokenizer())
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
@@ -99,6 +112,11 @@ class StaticEmbedder:
                 self._words = {}
             self._words[word] = tokens
         return tokens
+
+
+def _tokenizer() -> Tokenizer:
+    file = packages.data_file(PACKAGE, VOCABULARY)
+    return tokenizer_from(packages.verified(file, VOCABULARY_SHA256), file)
 
 
 def token_weights() -> tuple[NDArray[np.float32], str]:

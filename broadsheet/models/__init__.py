@@ -30,6 +30,7 @@ from broadsheet.models.talk import (
     Report,
 )
 from broadsheet.models.tally import Tally
+from broadsheet.models.webhook import Delivery, Webhook, WebhookHit
 
 __all__ = [
     "CAUSES",
@@ -63,6 +64,7 @@ __all__ = [
     "Comment",
     "CommentVersion",
     "CommunityRules",
+    "Delivery",
     "Edition",
     "FeedKey",
     "Follow",
@@ -99,4 +101,6 @@ __all__ = [
     "Upvote",
     "Version",
     "Watch",
+    "Webhook",
+    "WebhookHit",
 ]

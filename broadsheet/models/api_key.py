@@ -9,7 +9,7 @@ from broadsheet.models.fields import LinesField
 from broadsheet.models.reader import Reader
 
 # read: what only its reader may read. The others each let a program do one kind of thing for its reader.
-SCOPES = ("read", "vote", "comment", "submit", "library")
+SCOPES = ("read", "vote", "comment", "submit", "library", "webhooks")
 
 
 class ApiKey(models.Model):

@@ -135,7 +135,7 @@ class Hit(models.Model):
 
 
 class Matched(models.Model):
-    """How far the papers have been matched against the stored searches: one row."""
+    """How far the papers have been matched against stored searches: a row for mail, a row for webhooks."""
 
     at = models.DateTimeField(null=True, blank=True)
     key = models.BigIntegerField(default=0)

@@ -7,16 +7,21 @@ found = recommendations.for_interest(interest, viewer, first=day)
 
 from broadsheet.recommendations.choosing import MOST_EXAMPLES, MOST_PICKS, Pick, Picks, for_examples
 from broadsheet.recommendations.keeping import bags_due
+from broadsheet.recommendations.teaching import MORE, Quality, quality, questions
 from broadsheet.recommendations.wanting import for_interest, for_reader, in_fields
 
 __all__ = [
+    "MORE",
     "MOST_EXAMPLES",
     "MOST_PICKS",
     "Pick",
     "Picks",
+    "Quality",
     "bags_due",
     "for_examples",
     "for_interest",
     "for_reader",
     "in_fields",
+    "quality",
+    "questions",
 ]

@@ -167,8 +167,11 @@ def vectors_named(index: Index) -> str:
     return max(counts, key=lambda each: counts[each]) if counts else ""
 
 
-def points_of(index: Index, taste: Taste) -> tuple[list[Example], Background, dict[int, float]]:
-    """What teaches, what all papers are like, and points by paper, most first. Raises IndexTrouble."""
+def points_of(
+    index: Index, taste: Taste, rank_papers: bool = True
+) -> tuple[list[Example], Background, dict[int, float]]:
+    """What teaches, what all papers are like, and points by paper, most first (none unless `rank_papers`).
+    Raises IndexTrouble."""
     name = vectors_named(index)
     if index.bookmark() is None:
         raise IndexTrouble("There is no index yet.")
@@ -178,7 +181,7 @@ def points_of(index: Index, taste: Taste) -> tuple[list[Example], Background, di
     days = (taste.first - EPOCH).days if taste.first else None
     filter = Filter(exclude=taste.seen, first_day=days)
     points: dict[int, float] = {}
-    if taste.teaches:
+    if taste.teaches and rank_papers:
         known = keeping.bags_now()
         pool = keeping.pool_of(index, name, known, back, taste.first) if known else None
         points = rank(index, name, examples, back, filter, RECIPE, known, pool)

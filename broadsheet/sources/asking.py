@@ -140,7 +140,7 @@ class Asker:
             host = host_and_port(address)
             with self.turns.turn(host, self.pace.pause(host, pause), last - time.monotonic()) as turn:
                 answer = wire.exchange(address, kept, send, last, largest)
-                wait = _asked_to_wait(answer)
+                wait = asked_to_wait(answer)
                 turn.rest(wait)
             if answer.status not in (301, 302, 303, 307, 308):
                 return _judged(answer, wait)
@@ -165,7 +165,7 @@ def _judged(answer: Answer, wait: float) -> Answer:
     raise Refused(f"{host} refused (status {status}): {advice}.", status)
 
 
-def _asked_to_wait(answer: Answer) -> float:
+def asked_to_wait(answer: Answer) -> float:
     """Seconds until the server wants to be asked again: `Retry-After` (RFC 9110, seconds or a date), or when
     its allowance is renewed (`x-ratelimit-*` as GitHub sends them). 0 if it did not say."""
     if answer.status not in _PASSING and answer.status != 403:

@@ -6,7 +6,8 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,26 +40,56 @@ class Wire:
         end = min(last, time.monotonic() + WHOLE)
         limits = httpx2.Timeout(CONNECT, read=max(0.1, min(SILENCE, end - time.monotonic())))
         method = "GET" if send is None else "POST"
-        try:
-            with (
-                httpx2.Client(transport=_Guarded(self.own), headers=self.headers) as client,
-                client.stream(method, address, headers=headers, json=send, timeout=limits) as response,
-            ):
-                body = _whole(response, end, largest, host)
-        except _NotPublic as error:
-            raise Refused(str(error)) from error
-        except (httpx2.TimeoutException, TimeoutError) as error:
-            raise Unavailable(f"{host} did not answer in time.") from error
-        except httpx2.DecodingError as error:
-            raise BadAnswer(f"{host} sent something that cannot be unpacked.") from error
-        except (httpx2.RemoteProtocolError, httpx2.ReadError) as error:
-            raise BadAnswer(f"{host} broke off in the middle of its answer.") from error
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ValueError) as error:
-            raise Refused(f"{address[:200]!r} is not an address that can be asked.") from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise Unavailable(f"{host} cannot be reached.") from error
+        with (
+            _in_words(address),
+            httpx2.Client(transport=_Guarded(self.own, end), headers=self.headers) as client,
+            client.stream(method, address, headers=headers, json=send, timeout=limits) as response,
+        ):
+            body = _whole(response, end, largest, host)
         found = {name.lower(): value for name, value in response.headers.items()}
         return Answer(address, response.status_code, found, body)
+
+
+def hand_over(
+    address: str, body: bytes, headers: Mapping[str, str], *, trusted: Set[str] = frozenset(), seconds: float
+) -> Answer:
+    """Sends `body` to a public server and says what it answered to that, without what stands in the answer.
+
+    Nothing is followed. `trusted` names hosts with their ports that may stand in a private network; `seconds`
+    are for all of it. Raises Unavailable or Refused.
+    """
+    end = time.monotonic() + seconds
+    parts = urlsplit(address)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    own = (host, port) if f"{host}:{port}" in trusted else None
+    limits = httpx2.Timeout(min(CONNECT, seconds), read=seconds)
+    with (
+        _in_words(address),
+        httpx2.Client(transport=_Guarded(own, end, private=True), headers={"Connection": "close"}) as client,
+        client.stream("POST", address, headers=headers, content=body, timeout=limits) as response,
+    ):
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(address, response.status_code, found, b"")
+
+
+@contextmanager
+def _in_words(address: str) -> Iterator[None]:
+    """What can go wrong on the way, as the two kinds of trouble that sources know."""
+    host = host_of(address)
+    try:
+        yield
+    except _NotPublic as error:
+        raise Refused(str(error)) from error
+    except (httpx2.TimeoutException, TimeoutError) as error:
+        raise Unavailable(f"{host} did not answer in time.") from error
+    except httpx2.DecodingError as error:
+        raise BadAnswer(f"{host} sent something that cannot be unpacked.") from error
+    except (httpx2.RemoteProtocolError, httpx2.ReadError) as error:
+        raise BadAnswer(f"{host} broke off in the middle of its answer.") from error
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ValueError) as error:
+        raise Refused(f"{address[:200]!r} is not an address that can be asked.") from error
+    except (httpx2.HTTPError, OSError) as error:
+        raise Unavailable(f"{host} cannot be reached.") from error
 
 
 def _whole(response: httpx2.Response, end: float, largest: int, host: str) -> bytes:
@@ -101,18 +132,52 @@ def _certificates() -> ssl.SSLContext:
 class _Guarded(httpx2.HTTPTransport):
     """A transport that looks at the address it really connects to, which no trick with names gets past."""
 
-    def __init__(self, own: tuple[str, int] | None) -> None:
+    def __init__(self, own: tuple[str, int] | None, end: float, private: bool = False) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_certificates(),
             max_connections=1,
             max_keepalive_connections=0,
-            network_backend=_PublicBackend(own),
+            network_backend=_PublicBackend(own, end, private),
         )
 
 
+class _Hurried(httpcore2.NetworkStream):
+    """A connection that ends at a moment, whatever trickles in until then: a piece now and then would keep
+    a limit between two pieces from ever being reached."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, end: float) -> None:
+        self._stream, self._end = stream, end
+
+    def _left(self, timeout: float | None) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise httpcore2.ReadTimeout("the time for all of it is over")
+        return left if timeout is None else min(left, timeout)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        under = self._stream.start_tls(ssl_context, server_hostname, self._left(timeout))
+        return _Hurried(under, self._end)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
 class _PublicBackend(httpcore2.SyncBackend):
-    def __init__(self, own: tuple[str, int] | None) -> None:
-        self._own_place = own
+    """`own`: the one place that may be this machine, or with `private` anywhere in a private network."""
+
+    def __init__(self, own: tuple[str, int] | None, end: float, private: bool) -> None:
+        self._own_place, self._end, self._private = own, end, private
 
     def connect_tcp(
         self,
@@ -130,14 +195,18 @@ class _PublicBackend(httpcore2.SyncBackend):
         numbers = list(dict.fromkeys(str(place[4][0]) for place in found))
         for number in numbers:
             address = ipaddress.ip_address(number.partition("%")[0])
-            if not (address.is_loopback if mine else _is_public(address)):
+            fine = self._private or address.is_loopback if mine else _is_public(address)
+            if not fine:
                 raise _NotPublic(f"{host} leads to an address that is not public, which is not asked.")
         for number in numbers[:-1]:
             try:
-                return super().connect_tcp(number, port, timeout, local_address, socket_options)
+                return self._connected(number, port, timeout, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
-        return super().connect_tcp(numbers[-1], port, timeout, local_address, socket_options)
+        return self._connected(numbers[-1], port, timeout, local_address, socket_options)
+
+    def _connected(self, *place: Any) -> httpcore2.NetworkStream:
+        return _Hurried(super().connect_tcp(*place), self._end)
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

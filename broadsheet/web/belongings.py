@@ -20,7 +20,17 @@ from django.views.decorators.http import require_safe
 
 from broadsheet import community, exports, text
 from broadsheet.community import blocking, claiming, submitting, talking
-from broadsheet.models import Ballot, Collection, Comment, Interest, Paper, Reader, SavedSearch, Upvote
+from broadsheet.models import (
+    Ballot,
+    Collection,
+    Comment,
+    Interest,
+    Paper,
+    Reader,
+    SavedSearch,
+    Upvote,
+    Webhook,
+)
 from broadsheet.trending import PageOutOfRange
 from broadsheet.web import access, cards, following, links
 from broadsheet.web.asked import page_number
@@ -222,6 +232,9 @@ def everything(mine: Reader) -> dict[str, Any]:
             ),
             "passkeys": rows(Authenticator.objects.filter(user=mine), kind="type", since="created_at"),
             "sessions": rows(mine.sessions.all(), since="started_at", until="expire_date"),
+            "webhooks": rows(
+                Webhook.objects.filter(reader=mine), to="url", query="query", state="state", since="made_at"
+            ),
             "keys": rows(mine.api_keys.all(), name="name", scopes="scopes", since="made_at", used="used_at"),
         },
         "votes": rows(mine.upvotes.all(), paper="paper__identifier", at="created_at", weight="weight"),

@@ -23,6 +23,7 @@ MAY: Final = {
     "comment": "Write, change and take back comments in your name",
     "submit": "Bring papers in your name",
     "library": "Change your library, collections and saved searches",
+    "webhooks": "Make, change and delete your webhooks, and read their secrets",
 }
 HOLDS: Final = {30: "30 days", 90: "90 days", 365: "A year", 0: "Until I revoke it"}
 

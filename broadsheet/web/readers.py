@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from broadsheet.models import ApiKey, Session
+from broadsheet.models import ApiKey, Session, Webhook
 from broadsheet.web import access, joining, sessions
 from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.words import counted
@@ -25,6 +25,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "passkeys": Authenticator.objects.filter(user=reader, type=Authenticator.Type.WEBAUTHN).count(),
         "sessions": Session.objects.filter(reader=reader).count(),
         "keys": ApiKey.objects.filter(reader=reader).count(),
+        "webhooks": Webhook.objects.filter(reader=reader).count(),
         "elsewhere": joining.providers(),
     }
     return render(request, "account/account.html", known)

@@ -30,6 +30,7 @@ class Row:
     query: str
     href: str
     feeds: list[tuple[str, str, str]]
+    webhook: str
     since: datetime
 
     @classmethod
@@ -41,6 +42,7 @@ class Row:
             kept.query if kept.name else "",
             links.search(kept.query),
             links.feeds("/search", asked),
+            f"/account/webhooks?{asked}",
             kept.created_at,
         )
 

@@ -15,6 +15,7 @@ from broadsheet.management import showing
 from broadsheet.management.commands.related import named
 from broadsheet.management.plainly import at_hand
 from broadsheet.management.showing import Shown
+from broadsheet.models import Interest, Reader
 
 
 class Command(BaseCommand):
@@ -29,24 +30,60 @@ class Command(BaseCommand):
             "--not", nargs="+", action="extend", default=[], metavar="ID", help="papers unlike these"
         )
         parser.add_argument("--text", default="", metavar="SENTENCE", help="what you look for, in your words")
+        parser.add_argument(
+            "--interest",
+            default="",
+            metavar="N",
+            help="what an interest finds (the number in its address)",
+        )
+        parser.add_argument("--reader", default="", metavar="NAME", help="what a reader’s “For you” finds")
         parser.add_argument("--window", type=window, default=30, help="7d, 30d (default) or all")
         parser.add_argument("--limit", type=int, default=10, help="at most so many papers (default 10)")
         showing.arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["like"] and not options["text"].strip():
-            raise CommandError("Name at least one paper with --like, or say with --text what you look for.")
+        said = bool(options["like"] or options["text"].strip())
+        whose = [name for name in ("interest", "reader") if options[name]]
+        if whose and (said or options["not"] or len(whose) > 1):
+            raise CommandError(
+                f"--{whose[0]} stands by itself: leave out --like, --not, --text and the other."
+            )
+        if not said and not whose:
+            raise CommandError(
+                "Name at least one paper with --like, or say with --text what you look for, or name an "
+                "--interest."
+            )
         with at_hand(self.stderr.write):
             found = _found(options)
         showing.write(_shown(found), options["form"], self.stdout.write)
 
 
 def _found(options: dict[str, Any]) -> recommendations.Picks:
+    if options["interest"] or options["reader"]:
+        return _taught(options)
     plus, minus = ([named(each) for each in options[side]] for side in ("like", "not"))
     days = options["window"]
     first: date | None = timezone.now().date() - timedelta(days=days) if days else None
     limit = max(1, min(options["limit"], 200))
     return recommendations.for_examples(plus, minus, text=options["text"], first=first, limit=limit)
+
+
+def _taught(options: dict[str, Any]) -> recommendations.Picks:
+    """What an interest, or a reader's own page, finds."""
+    days, limit = options["window"], max(1, min(options["limit"], 200))
+    first = timezone.now().date() - timedelta(days=days) if days else None
+    if name := options["reader"]:
+        reader = Reader.objects.filter(username__iexact=name).first()
+        if reader is None:
+            raise CommandError(f"There is no reader {name} here.")
+        return recommendations.for_reader(reader, first=first, limit=limit)
+    number = options["interest"]
+    found = None
+    if number.isascii() and number.isdecimal() and len(number) < 19:
+        found = Interest.objects.filter(pk=int(number), own=False).select_related("reader").first()
+    if found is None:
+        raise CommandError(f"There is no interest {number} here; its page's address ends with its number.")
+    return recommendations.for_interest(found, found.reader, first=first, limit=limit)
 
 
 def window(text: str) -> int:

@@ -7,7 +7,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from broadsheet import catalog, community, digest, operations, recommendations, search, trending
+from broadsheet import (
+    catalog,
+    community,
+    digest,
+    operations,
+    recommendations,
+    search,
+    trending,
+    webhooks,
+)
 from broadsheet.management.plainly import plainly
 from broadsheet.operations.working import Step
 from broadsheet.web import limits, sessions
@@ -33,6 +42,9 @@ STEPS: dict[str, Step] = {
 POST: dict[str, Step] = {
     "mail": digest.send_due,
 }
+HOOKS: dict[str, Step] = {
+    "webhooks": webhooks.due,
+}
 ASIDE: dict[str, Step] = {
     "imports": community.import_due,
     "submissions": community.fetch_due,
@@ -54,4 +66,4 @@ class Command(BaseCommand):
                 operations.end_with_parent(options["parent"])
             else:
                 operations.open_up(self.stdout.write)
-            operations.work(STEPS, stop, aside=(ASIDE, POST))
+            operations.work(STEPS, stop, aside=(ASIDE, POST, HOOKS))

@@ -1,0 +1,32 @@
+"""Structured pruning: whole directions of the table go, those that carry least.
+
+Papers 3 and 4 (HESSO, OTOv3). The idea: groups of weights that belong together are removed at once, by a
+measure of their worth, without a second training. Changed: the table is first turned to its principal axes,
+weighted by how often tokens occur, so that what goes is least. Options: dimensions (what stays).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from broadsheet.embedders.static import FREQUENCIES
+from lab import LabError
+from lab.corpus import Library
+from lab.course import Course
+from lab.encoder import TableEncoder
+from lab.method import Options, method
+
+
+@method("stage", 3)
+def structured_pruning(
+    encoder: TableEncoder, library: Library, options: Options, course: Course
+) -> TableEncoder:
+    table, wanted = encoder.table.detach(), int(options.get("dimensions", 128))
+    if not 0 < wanted <= table.shape[1]:
+        raise LabError(f"structured_pruning: dimensions must be 1 to {table.shape[1]}, not {wanted}.")
+    often = torch.from_numpy(np.load(FREQUENCIES).astype(np.float32)).sqrt() * encoder.weights
+    weighted = table * often[:, None]
+    values, vectors = torch.linalg.eigh(weighted.T @ weighted)
+    kept = vectors[:, values.argsort(descending=True)[:wanted]]
+    return TableEncoder(table @ kept, encoder.weights)

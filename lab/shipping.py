@@ -1,0 +1,26 @@
+"""The table of a run as the file that Broadsheet ships: int8, each row with a scale of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lab.encoder import TableEncoder
+
+LEVELS = 127
+
+
+def ship(encoder: TableEncoder, path: Path) -> None:
+    """Writes `table` int8 [tokens, d] and `scale` float32 [tokens]: a row of the table is their product.
+
+    Trained token weights are part of the rows, relative to the weights that the static encoder brings itself.
+    """
+    from broadsheet.embedders.static import token_weights
+
+    rows = encoder.rows() / token_weights()[0][:, None]
+    scale = np.maximum(np.abs(rows).max(axis=1), 1e-12) / LEVELS
+    table = np.round(rows / scale[:, None]).astype(np.int8)
+    part = path.with_suffix(".part.npz")
+    np.savez_compressed(part, table=table, scale=scale.astype(np.float32))
+    part.replace(path)
