@@ -82,7 +82,7 @@ def _filled(address: str) -> str:
 
 
 def _value(kind: str, name: str) -> str:
-    if name == "form" and kind == "citations":
+    if name == "form" and kind == "whole":
         return "bib"
     if name == "key" and kind in ("stem", "path", "str"):
         return "2025-03-14"

@@ -42,7 +42,14 @@ WHATS: Final = (
     ("author", "New papers by an author"),
     ("interest", "New papers near an interest"),
     ("foryou", "Papers chosen for you"),
+    ("following", "Papers of whatever you follow"),
+    ("taught", "Papers for an interest of yours"),
+    ("organization", "New papers from an organisation"),
+    ("reader", "Papers that a reader votes for"),
+    ("collection", "Papers put into a collection"),
 )
+# These are chosen on the page of what they are about, which leads here with the key filled in.
+ELSEWHERE: Final = ("taught", "organization", "reader", "collection")
 WRONG_LINK: Final = (
     "This link is too old or not complete. Copy the whole address from the newest mail, or subscribe again."
 )
@@ -113,6 +120,17 @@ def _prefilled(request: HttpRequest) -> dict[str, str]:
     return {"address": reader.email if reader else "", **said}
 
 
+def _in_words(said: dict[str, Any], reader: Reader | None) -> str:
+    """What a link to the form asks for, as a line above it; empty for the usual and for nonsense."""
+    if not said.get("what") or (said["what"] == "trending" and not said.get("key")):
+        return ""
+    try:
+        asked = Choices(what=str(said["what"]), key=str(said.get("key", ""))).checked(reader)
+    except BadChoice:
+        return ""
+    return digest.in_words(Subscription(what=asked.what, key=asked.key))
+
+
 def _form(
     request: HttpRequest, said: dict[str, Any], wrong: dict[str, str], status: int = 200
 ) -> HttpResponse:
@@ -121,6 +139,7 @@ def _form(
         **guide.feeds(),
         "canonical": address(request, "/subscribe"),
         "mail_is_set_up": mail.is_set_up(),
+        "words": _in_words(said, access.reader_of(request)) if not wrong else "",
         **_fields(said, wrong),
     }
     response = render(request, "subscribe.html", page, status=status)
@@ -136,7 +155,7 @@ def _fields(said: dict[str, str], wrong: dict[str, str]) -> dict[str, Any]:
     return {
         "said": {**plain, "address": "", **said},
         "wrong": wrong,
-        "whats": WHATS,
+        "whats": [each for each in WHATS if each[0] not in ELSEWHERE or each[0] == said.get("what")],
         "rhythms": RHYTHMS,
         "weekdays": list(enumerate(WEEKDAYS)),
         "hours": [(hour, f"{hour:02}:00") for hour in range(24)],
