@@ -35,11 +35,14 @@ def main() -> int:
     parser.add_argument("--editions", type=int, default=5_000)
     parser.add_argument("--searches", type=int, default=10_000)
     parser.add_argument("--senders", type=int, default=2, help="processes that hand mail over (default 2)")
+    parser.add_argument(
+        "--sign-ups", type=int, default=0, help="time so many answers for each kind of address"
+    )
     asked = parser.parse_args()
     print(machine.sentence(machine.facts()))
     with tempfile.TemporaryDirectory(prefix="broadsheet-bench-") as home:
         data = Path(os.environ.get("BROADSHEET_DATA") or CHECKOUT.parent / "shared" / "data")
-        found = measure(Path(home), asked.editions, asked.searches, asked.senders, data)
+        found = measure(Path(home), asked.editions, asked.searches, asked.senders, data, asked.sign_ups)
     for sentence in said(found):
         print(sentence)
     print(f"Load after: {machine.load()[0]}.")
@@ -50,7 +53,7 @@ def main() -> int:
 
 
 def measure(
-    home: Path, editions: int, searches: int, senders: int, data: Path | None = None
+    home: Path, editions: int, searches: int, senders: int, data: Path | None = None, sign_ups: int = 0
 ) -> dict[str, Any]:
     """Numbers of one run in a data folder of its own, with the real papers in `data` or invented ones. Each
     step has a process of its own, so that its memory is its own: `rss_mb` is the most that it ever held."""
@@ -68,6 +71,8 @@ def measure(
         found: dict[str, Any] = {}
         if searches:
             found["searches"] = _aside(known, _match, searches)
+        if sign_ups:
+            found["sign_ups"] = _aside(known, _sign_up, sign_ups)
         if editions:
             found["editions"] = _editions(known, sink, editions, senders)
     return found
@@ -80,6 +85,14 @@ def said(found: dict[str, Any]) -> Iterator[str]:
             f"{row['searches']:,} stored searches against {row['papers']:,} papers: {row['seconds']:.1f} s, "
             f"{row['matches']:,} matches; {row['rss_mb']:.0f} MB."
         )
+    if row := found.get("sign_ups"):
+        for what, medians in (("time", row["answers"]), ("processor time", row["working"])):
+            told = ", ".join(f"{kind} {ms:.2f} ms" for kind, ms in medians.items())
+            spread = max(medians.values()) / min(medians.values()) - 1
+            yield (
+                f"The answer to a sign-up, {what}, medians of {row['each']:,} each: {told}; they differ by "
+                f"{spread:.1%} at most."
+            )
     if row := found.get("editions"):
         yield (
             f"{row['editions']:,} editions ({row['papers']:.1f} papers each): chosen and frozen in "
@@ -218,6 +231,51 @@ def _match(many: int) -> dict[str, Any]:
     found = sum(len(keys) for _, keys in search.Matcher(queries).matches(search.rows_of(keys)))
     seconds = time.perf_counter() - started
     return {"searches": many, "papers": len(keys), "matches": found, "seconds": seconds}
+
+
+def _sign_up(many: int) -> dict[str, Any]:
+    """Whether the time of an answer tells what is known of an address: the form is sent in turn for one that
+    subscribes already, one that nobody knows, one that gets no mail and one that waits to confirm."""
+    import logging
+
+    from django.conf import settings
+    from django.test import Client
+
+    logging.disable(logging.WARNING)
+    from broadsheet import digest, mail
+    from broadsheet.models import Subscription
+
+    settings.ALLOWED_HOSTS = ["*"]
+    for number in range(many):
+        made = digest.ask(f"known{number}@example.org", digest.Choices())
+        Subscription.objects.filter(pk=made.pk).update(state="active")
+        mail.suppress(f"silent{number}@example.org", "bounce")
+        made = digest.ask(f"waiting{number}@example.org", digest.Choices())
+        Subscription.objects.filter(pk=made.pk).update(state="unconfirmed")
+    client = Client()
+    client.post("/subscribe", {"address": "first@example.org"})
+    kinds = ["known", "unknown", "silent", "waiting"]
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    worked: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for number in range(many):
+        # Each kind comes first as often as last.
+        for kind in kinds[number % 4 :] + kinds[: number % 4]:
+            started, busy = time.perf_counter(), time.thread_time()
+            answer = client.post(
+                "/subscribe",
+                {"address": f"{kind}{number}@example.org"},
+                REMOTE_ADDR=f"10.{number >> 12 & 255}.{number >> 4 & 255}.{number % 16}",
+            )
+            worked[kind].append(time.thread_time() - busy)
+            times[kind].append(time.perf_counter() - started)
+            if answer.status_code != 200:
+                raise BenchError(f"A sign-up was answered {answer.status_code}.")
+    return {"each": many, "answers": _medians(times), "working": _medians(worked)}
+
+
+def _medians(times: dict[str, list[float]]) -> dict[str, float]:
+    """Milliseconds."""
+    return {kind: 1000 * sorted(found)[len(found) // 2] for kind, found in times.items()}
 
 
 def _editions(known: dict[str, str], sink: Sink, many: int, senders: int) -> dict[str, Any]:

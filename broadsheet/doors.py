@@ -23,7 +23,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from broadsheet import __version__, identifiers
+from broadsheet import __version__, identifiers, outlook
 from broadsheet.embedders import Embedder, EmbedderUnavailable, open_embedder
 from broadsheet.index import Index
 from broadsheet.sources import LiveSource, PaperRecord, SourceError, Watcher
@@ -83,9 +83,9 @@ def embedder() -> Embedder:
 
 
 def static_embedder() -> Embedder:
-    """The encoder that comes with the program, whatever else is plugged in: coefficients learned on its
-    vectors fit no other. EmbedderUnavailable if its weights are not installed."""
-    return _embedder("static")
+    """The encoder on whose vectors the outlook was learned, whatever else is plugged in: its coefficients fit
+    no other. EmbedderUnavailable if its weights are not installed."""
+    return _embedder(outlook.ENCODER)
 
 
 def reranker() -> Embedder | None:

@@ -38,6 +38,8 @@ TRAITS: dict[str, str] = {
     "length of the abstract": "form",
     "technical report": "form",
 }
+# The encoder whose vectors the coefficients were learned on, as a setting names it.
+ENCODER = "static:untrained"
 TERMS = ("text", "authors", "links", "form")
 
 # How long a pick speaks for its authors, in days.

@@ -14,7 +14,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evals import ablation, csfcube, front_page, known_items, libraries, sampled, spelling, topics, trending
+from evals import (
+    ablation,
+    csfcube,
+    exposure,
+    front_page,
+    known_items,
+    libraries,
+    sampled,
+    spelling,
+    topics,
+    trending,
+)
 from evals.data import CHECKOUT, DataMissing
 from evals.report import Table, write
 from evals.vectors import cache_folder
@@ -27,18 +38,22 @@ EVALUATIONS: dict[str, Evaluation] = {
     "front_page": front_page.run,
     "csfcube": csfcube.run,
     "trending": trending.run,
+    "exposure": exposure.run,
     "topics": topics.run,
     "ablation": ablation.run,
     "sampled": sampled.run,
     "libraries": libraries.run,
 }
 
+EXPLORATIONS: dict[str, Evaluation] = {"topics": topics.explore, "trending": trending.explore}
+
 
 def main() -> int:
     given = _arguments()
     chosen: dict[str, Evaluation] = {name: EVALUATIONS[name] for name in given.names or EVALUATIONS}
     if given.explore:
-        chosen["topics"] = topics.explore
+        tried = given.names or ["topics"]
+        chosen |= {name: look for name, look in EXPLORATIONS.items() if name in tried}
     if given.searcher:
         chosen["known_items"] = lambda place: known_items.run(place, given.searcher)
     place = Workplace(given.cache, given.limit, given.headings)
@@ -64,7 +79,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", choices=[*EVALUATIONS, []], metavar="NAME", help="default: all")
     parser.add_argument("--limit", type=int, help="only so many papers of the corpus")
     parser.add_argument("--headings", type=int, help="topics, ablation: only so many headings of each half")
-    parser.add_argument("--explore", action="store_true", help="topics: everything tried, development half")
+    parser.add_argument(
+        "--explore", action="store_true", help="topics, trending: all that was tried, development part"
+    )
     parser.add_argument("--searcher", default="", help="known_items: module:function that makes a Searcher")
     parser.add_argument("--cache", type=Path, default=cache_folder(), help="for the index and vectors")
     parser.add_argument("--results", type=Path, default=CHECKOUT / ".cache" / "evals", help="for JSON")

@@ -39,7 +39,7 @@ def learned(pool: Pool, first: date, end: date, softness: float = SOFTNESS) -> d
     return {
         "learned_from": f"{len(rows)} papers announced from {first} to before {end}, "
         f"{int(pool.picked[rows].sum())} of them picked",
-        "embedder": pool.place.static.name,
+        "embedder": pool.encoder.name,
         "bias": _short(fitted.intercept_[0]),
         "traits": {
             name: {"mean": _short(means[size + place]), "weight": _short(weights[size + place])}

@@ -21,7 +21,9 @@ import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
 from broadsheet import identifiers, outlook
+from broadsheet.embedders import Embedder, open_embedder
 from evals.data import data_file, lines
+from evals.vectors import VectorStore
 from evals.workplace import Workplace
 
 # Before the first the corpus has few papers besides the picks. Coefficients and weights are learned up to
@@ -103,9 +105,13 @@ class Pool:
         return np.array([first <= day < end for day in self.days])
 
     @cached_property
+    def encoder(self) -> Embedder:
+        return open_embedder(outlook.ENCODER, self.place.folder)
+
+    @cached_property
     def vectors(self) -> NDArray[np.float32]:
         texts = [f"{title}\n{words}" for title, words in zip(self.titles, self.abstracts, strict=True)]
-        found: NDArray[np.float32] = self.place.vectors("static").embed(texts, self.place.say)
+        found: NDArray[np.float32] = VectorStore(self.encoder, self.place.folder).embed(texts, self.place.say)
         return found
 
     @cached_property

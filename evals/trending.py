@@ -8,7 +8,9 @@ from every formula; stars and comments were read at the same hour and may owe so
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,8 @@ from numpy.typing import NDArray
 from broadsheet import outlook, scoring
 from broadsheet.scoring import Facts
 from evals.measures import ndcg
-from evals.outlook import outlooks
-from evals.picks import FIRST, PLACES, TEST, Pool
+from evals.outlook import learned, outlooks
+from evals.picks import DEVELOPMENT, FIRST, PLACES, TEST, Pool
 from evals.report import Table, percent
 from evals.workplace import Workplace
 
@@ -85,12 +87,48 @@ def _ordering(pool: Pool, chance: Scores, prior: Scores, newest: Scores, lot: Sc
     return table
 
 
-def _listed(pool: Pool) -> list[NDArray[np.int64]]:
-    """The rows of each test day's list, where enough of them are in the pool."""
+# Tried on the development days; the published ones are among them.
+TRIED = {
+    "stars": (0.0, 0.1, 0.25, 0.5, 1.0),
+    "comment": (0.0, 0.5, 1.0, 2.0),
+    "outlook": (1.0, 2.0, 4.0, 8.0),
+}
+
+
+def explore(place: Workplace) -> list[Table]:
+    """What each weight is worth on the days before the test months, the outlook learned before those."""
+    pool = Pool(place)
+    chance = outlooks(pool, outlook.Model(learned(pool, FIRST, DEVELOPMENT)))
+    shown = [pool.picks.get(name) for name in pool.ids]
+    days = _listed(pool, DEVELOPMENT, TEST - timedelta(days=1))
+    grades = np.array([np.log2(1 + pick.upvotes) if pick else 0.0 for pick in shown])
+    rows = np.concatenate(days)
+    table = Table(f"The picks of a day in order, {len(days)} development days", (*TRIED, f"nDCG@{DEPTH}"))
+    for tried in product(*TRIED.values()):
+        weights = replace(scoring.WEIGHTS, **dict(zip(TRIED, tried, strict=True)))
+        scores = np.zeros(len(pool))
+        for row in rows:
+            pick = shown[row]
+            facts = Facts(
+                comments=pick.comments if pick else 0,
+                stars=(pick.stars or 0) if pick else 0,
+                outlook=chance[row],
+            )
+            scores[row] = scoring.score(facts, weights)
+        gains = [
+            ndcg(grades[day][np.argsort(-scores[day], kind="stable")], grades[day], DEPTH) for day in days
+        ]
+        table.rows.append((*tried, percent(gains)))
+    table.rows.sort(key=lambda row: str(row[-1]), reverse=True)
+    return [table]
+
+
+def _listed(pool: Pool, first: date = TEST, end: date = END) -> list[NDArray[np.int64]]:
+    """The rows of each day's list, where enough of them are in the pool."""
     found: dict[date, list[int]] = defaultdict(list)
     for row, name in enumerate(pool.ids):
         pick = pool.picks.get(name)
-        if pick and pool.days[row] >= TEST and TEST <= pick.day < END + timedelta(days=1):
+        if pick and pool.days[row] >= first and first <= pick.day < end + timedelta(days=1):
             found[pick.day].append(row)
     return [np.array(rows) for _, rows in sorted(found.items()) if len(rows) >= FEWEST_ORDERED]
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-POINTS = ("claimed", "connecting", "recipient", "body", "closing", "answered", "recorded")
+POINTS = ("claimed", "connecting", "recipient", "half", "body", "closing", "answered", "recorded")
 
 
 def main() -> None:
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--senders", type=int, default=1)
     parser.add_argument("--policy", choices=("resend", "hold"), action="append")
     parser.add_argument("--point", choices=(*POINTS, "any"), action="append")
+    parser.add_argument("--restored", action="store_true", help="restore a backup made before sending")
     asked = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "broadsheet.config.settings")
     os.environ["BROADSHEET_MAIL_FROM"] = "papers@broadsheet.example"
@@ -41,6 +42,9 @@ def main() -> None:
     django.setup()
     from broadsheet import operations
 
+    if asked.restored:
+        sys.stdout.write(json.dumps(restored(asked.recipients)) + "\n")
+        return
     with operations.using_data():
         operations.open_up(_say)
         for policy in asked.policy or ["resend", "hold"]:
@@ -110,6 +114,62 @@ def scenario(recipients: int, kills: int, senders: int, policy: str, point: str)
         }
         | found
     )
+
+
+def restored(recipients: int) -> dict[str, Any]:
+    """A backup is made with half of the editions waiting and half not yet made; all are sent; the backup
+    comes back, and everything that is due is sent. What the server had before, after, and with `late`."""
+    from datetime import timedelta
+
+    from django.conf import settings
+    from django.utils import timezone
+
+    from broadsheet import catalog, digest, operations
+    from broadsheet.digest import Choices, subscribing
+    from broadsheet.models import Subscription
+    from tests import factories
+
+    with operations.using_data():
+        operations.open_up(_say)
+    day = (timezone.now() - timedelta(days=1)).replace(hour=0)
+    told = [factories.record(number, announced_on=day.date(), published_at=day) for number in range(1, 4)]
+    catalog.take_in(told, now=timezone.now())
+    for number in range(recipients):
+        made = digest.ask(address(number), Choices(rhythm="daily", hour=0))
+        subscribing.activate(made, timezone.now())
+    past = timezone.now() - timedelta(minutes=1)
+    Subscription.objects.update(next_at=past)
+    with TemporaryDirectory() as folder:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.mail_rig", folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert server.stdin and server.stdout
+        settings.SMTP_URL = f"smtp://127.0.0.1:{int(server.stdout.readline())}"
+        settings.MAIL_FROM = "papers@broadsheet.example"
+
+        def arrived() -> int:
+            log = Path(folder) / "oracle.jsonl"
+            return len(log.read_text().splitlines()) if log.exists() else 0
+
+        try:
+            digest.make_due(limit=recipients // 2)
+            file, _ = operations.backup(Path(folder) / "before.tar.zst")
+            digest.send(connections=1)
+            before = arrived()
+            operations.restore(file, True, _say)
+            operations.open_up(_say)
+            while digest.send_due():
+                pass
+            after = arrived()
+            digest.send(late=True, connections=1)
+            late = arrived()
+        finally:
+            server.stdin.close()
+            server.wait()
+    return {"recipients": recipients, "before": before, "after": after, "late": late}
 
 
 def _queue(recipients: int) -> None:

@@ -89,7 +89,7 @@ def _filled(address: str) -> str:
 
 
 def _value(kind: str, name: str) -> str:
-    if name == "form" and kind == "citations":
+    if name == "form" and kind == "whole":
         return "bib"
     if name == "key" and kind in ("stem", "path", "str"):
         return "2025-03-14"
@@ -101,6 +101,10 @@ ROUTES = sorted(dict(routes()).items())
 
 @pytest.fixture
 def furnished_house(db: None) -> None:
+    furnish()
+
+
+def furnish() -> None:
     """One of everything that an address may name."""
     alice, bob = people.reader("alice"), people.reader("bob")
     (paper,) = factories.papers(1)

@@ -71,7 +71,7 @@ def test_a_second_run_sends_nothing(post_office: Rig) -> None:
 @pytest.mark.mail_check(6)
 @pytest.mark.mail_check(7)
 def test_a_kill_at_each_point_of_the_conversation(crashes: Run) -> None:
-    points = ("claimed", "recipient", "body", "answered")
+    points = ("claimed", "recipient", "half", "body", "answered")
     found = crashes(
         "--recipients", 20, "--kills", 2, *(word for point in points for word in ("--point", point))
     )
@@ -179,6 +179,13 @@ def test_an_old_issue_from_a_backup_is_not_sent_without_being_asked_for(post_off
     assert len(post_office.accepted()) == 1
     Message.objects.update(state="pending", settled_at=None)
     assert digest.send(late=True).sending.counts == {"accepted": 1}
+
+
+@pytest.mark.mail_check(12)
+def test_a_restored_backup_sends_nothing_again_that_went_out_since(crashes: Run) -> None:
+    """A real backup, taken with editions waiting and due, comes back within their hours."""
+    [found] = crashes("--restored", "--recipients", 6)
+    assert found == {"recipients": 6, "before": 6, "after": 6, "late": 12}
 
 
 @pytest.mark.mail_check(13)

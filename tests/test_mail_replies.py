@@ -256,6 +256,57 @@ def test_a_server_of_one_byte_a_second_is_timed_out(
 
 
 @pytest.mark.mail_check(25)
+@pytest.mark.parametrize("slow", ["EHLO", "MAIL", "RCPT", "DATA", "."])
+def test_a_server_that_drips_at_any_stage_is_left_and_the_rest_go(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    """Its first conversation never gets a whole answer at that stage; the next ones are well."""
+    monkeypatch.setattr(pacing, "REPLY_WAIT", 0.6)
+    settings.MAIL_FINAL_WAIT = 0.6
+    dripped: list[str] = []
+    taken: list[str] = []
+
+    def drips(connection: socket.socket) -> None:
+        file = connection.makefile("rwb")
+        recipient = ""
+
+        def answer(stage: str, said: bytes) -> None:
+            if stage == slow and not dripped:
+                dripped.append(stage)
+                for each in said * 20:
+                    connection.sendall(bytes([each]) if each not in b"\r\n" else b"-")
+                    time.sleep(0.1)
+            file.write(said + b"\r\n")
+            file.flush()
+
+        answer("connect", b"220 slow")
+        while line := file.readline():
+            word = line[:4].decode().upper()
+            if word == "RCPT":
+                recipient = line.decode()
+            answer(word, b"354 go" if word == "DATA" else b"250 ok")
+            if word == "DATA":
+                while file.readline() != b".\r\n":
+                    pass
+                answer(".", b"250 taken")
+                taken.append(recipient)
+
+    with mail_rig.raw(drips) as port:
+        settings.SMTP_URL, settings.MAIL_FROM = f"smtp://127.0.0.1:{port}", "papers@example.org"
+        queued(*(f"reader{number}@host{number}.example" for number in range(3)))
+        first = mail.deliver().counts
+        assert dripped == [slow]
+        if slow == "EHLO":
+            # No connection was made, so everything waits for the next.
+            assert first == {"deferred": 3}
+            put_off_is_due()
+            assert mail.deliver().counts == {"accepted": 3}
+            return
+        assert first == {"ambiguous" if slow == "." else "deferred": 1, "accepted": 2}
+    assert len(taken) == 2 and len(set(taken)) == 2
+
+
+@pytest.mark.mail_check(25)
 def test_a_recipient_whose_server_hangs_is_put_off_and_the_rest_go(
     post_office: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,32 @@ def test_a_sender_does_not_work_on_tables_of_another_version(post_office: Rig) -
         recorder.delete()
 
 
+@pytest.mark.mail_check(54)
+def test_an_upgrade_during_a_run_lets_it_end_its_batch_and_no_more(
+    post_office: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db.migrations.recorder import MigrationRecorder
+
+    queued(*(f"reader{number}@example.org" for number in range(12)))
+    monkeypatch.setattr(delivery, "BATCH", 5)
+    steps = MigrationRecorder.Migration.objects.filter(name="9999_new")
+
+    def reached(point: str) -> None:
+        if point == "recipient" and not steps.exists():
+            MigrationRecorder.Migration.objects.create(app="broadsheet", name="9999_new")
+
+    monkeypatch.setattr(delivery, "reached", reached)
+    try:
+        with pytest.raises(mail.MailTrouble, match="upgraded while mail went out"):
+            mail.deliver()
+        assert Counter(states().values()) == {"accepted": 5, "pending": 7}
+    finally:
+        steps.delete()
+    monkeypatch.setattr(delivery, "reached", lambda point: None)
+    assert mail.deliver().counts == {"accepted": 7}
+    assert set(post_office.recipients().values()) == {1}
+
+
 @pytest.mark.mail_check(55)
 def test_logs_hold_no_token_and_no_address(
     post_office: Rig, client: Client, caplog: pytest.LogCaptureFixture

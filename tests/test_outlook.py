@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from broadsheet import catalog, outlook, scoring, trending
+from broadsheet import catalog, doors, outlook, scoring, trending
 from broadsheet.models import Paper
 from broadsheet.sources import SignalRecord
 from tests.conftest import PROJECT
@@ -31,6 +31,10 @@ def test_the_published_coefficients_name_every_trait_and_every_number_of_a_vecto
     assert len(told["words"]) == 256
     assert told["learned_from"].endswith("picked")
     assert "2026-02-21" in told["learned_from"]
+
+
+def test_the_coefficients_are_read_with_the_encoder_that_they_were_learned_on() -> None:
+    assert doors.static_embedder().name == outlook.model().embedder
 
 
 def test_what_speaks_for_a_paper_adds_up_to_its_chance() -> None:

@@ -50,6 +50,19 @@ def test_the_page_says_what_each_source_brought_and_what_is_wrong(client: Client
     assert "journal.example.org" in page and "hunter2" not in page
 
 
+def test_a_source_that_nobody_asks_any_more_is_not_called_well(client: Client, settings: Settings) -> None:
+    settings.SOURCES = ["arxiv", "huggingface"]
+    then = datetime.now(UTC) - timedelta(hours=30)
+    state(succeeded_at=then, due_at=then + timedelta(hours=1))
+    state("huggingface", due_at=datetime.now(UTC) - timedelta(minutes=10))
+    page = client.get("/sources").content.decode()
+    assert "1 of 2 sources" in page and "and nobody asked it." in page and "Not fresh." in page
+    assert "nobody asked it" in health().facts["sources"][0]["problem"]
+    assert "broadsheet worker" in of_sources()[0].do
+    SourceState.objects.update(claim="x", claimed_until=datetime.now(UTC) + timedelta(minutes=5))
+    assert "nobody asked it" not in client.get("/sources").content.decode(), "it is being read just now"
+
+
 def test_the_page_costs_the_same_whatever_is_followed(
     client: Client, settings: Settings, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

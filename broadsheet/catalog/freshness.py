@@ -27,6 +27,8 @@ NAMES = {
 }
 # A source that has not succeeded for this long, or for three of its rhythms, is late.
 _LATE = timedelta(hours=26)
+# The worker comes round within minutes; what has been due for so long nobody looks after.
+_OVERDUE = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,14 @@ def freshness() -> list[Freshness]:
             found.append(Freshness(one.source, _public(one.part), name))
             continue
         allowed = max(_LATE, 3 * one.every)
-        late = bool(state.problem and (state.succeeded_at is None or now - state.succeeded_at > allowed))
+        under_way = bool(state.claim and state.claimed_until and state.claimed_until > now)
+        problem = state.problem
+        overdue = not under_way and state.due_at is not None and now - state.due_at > _OVERDUE
+        if overdue and state.due_at is not None:
+            problem = (
+                f"It has been due since {state.due_at:%-d %B, %H:%M} UTC, and nobody asked it. {problem}"
+            )
+        late = bool(problem and (state.succeeded_at is None or now - state.succeeded_at > allowed))
         found.append(
             Freshness(
                 one.source,
@@ -73,14 +82,14 @@ def freshness() -> list[Freshness]:
                 name,
                 state.succeeded_at,
                 state.due_at,
-                bool(state.claim and state.claimed_until and state.claimed_until > now),
+                under_way,
                 state.new,
                 state.changed,
                 state.read,
                 state.in_all,
-                state.problem,
+                problem.strip(),
                 _note(state),
-                late,
+                late or overdue,
             )
         )
     return found

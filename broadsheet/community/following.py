@@ -58,7 +58,7 @@ def follows(reader: Reader | None, kind: str, key: str) -> bool:
     return reader is not None and Follow.objects.filter(reader=reader, kind=kind, key=key[:255]).exists()
 
 
-def canonical(kind: str, key: str, viewer: Reader) -> str:
+def canonical(kind: str, key: str, viewer: Reader | None) -> str:
     """The key as it is stored, if there is such a thing and the viewer may know of it."""
     said = text.plain_line(key[:1_000])
     if kind == "author":
@@ -78,7 +78,7 @@ def canonical(kind: str, key: str, viewer: Reader) -> str:
         found = Reader.objects.filter(username__iexact=said, is_active=True).first()
         if found is None:
             raise Refused("There is no reader of that name here.", 404)
-        if found.pk == viewer.pk:
+        if viewer and found.pk == viewer.pk:
             raise Refused("You need not follow yourself: everything of yours is in your library.")
         return found.username
     if kind == "collection":
@@ -125,8 +125,16 @@ def of_follows(
     return _gathered(by_kind, reader, since or BEGINNING, most, refused)
 
 
+def of_one(
+    kind: str, key: str, viewer: Reader | None = None, since: datetime | None = None, most: int = NEWEST
+) -> list[News]:
+    """What is new of one thing, for a reader or for somebody without an account."""
+    refused = frozenset(marks.refused_papers(viewer)) if viewer else frozenset[int]()
+    return _gathered({kind: [key]}, viewer, since or BEGINNING, most, refused)
+
+
 def _gathered(
-    by_kind: dict[str, list[str]], reader: Reader, since: datetime, most: int, refused: frozenset[int]
+    by_kind: dict[str, list[str]], reader: Reader | None, since: datetime, most: int, refused: frozenset[int]
 ) -> list[News]:
     found: dict[int, tuple[datetime, list[str]]] = {}
     for kind, keys in by_kind.items():
@@ -146,7 +154,7 @@ def _gathered(
 Found = Iterator[tuple[int, datetime | None, str]]
 
 
-def _by_authors(slugs: list[str], since: datetime, reader: Reader) -> Found:
+def _by_authors(slugs: list[str], since: datetime, reader: Reader | None) -> Found:
     keys = [identifiers.author_key(slug) for slug in slugs]
     rows = Authorship.objects.filter(author__in=keys, paper__submitted_at__gte=since)
     for paper, at, name in rows.order_by("-paper").values_list(
@@ -155,7 +163,7 @@ def _by_authors(slugs: list[str], since: datetime, reader: Reader) -> Found:
         yield paper, at, f"by {text.plain_line(name[:80])}"
 
 
-def _in_categories(codes: list[str], since: datetime, reader: Reader) -> Found:
+def _in_categories(codes: list[str], since: datetime, reader: Reader | None) -> Found:
     rows = PaperCategory.objects.filter(
         category__code__in=codes, listed_on__gte=since.date(), paper__submitted_at__gte=since
     )
@@ -165,13 +173,13 @@ def _in_categories(codes: list[str], since: datetime, reader: Reader) -> Found:
         yield paper, at, f"in {code}"
 
 
-def _of_organizations(names: list[str], since: datetime, reader: Reader) -> Found:
+def _of_organizations(names: list[str], since: datetime, reader: Reader | None) -> Found:
     rows = Paper.objects.filter(organization__in=names, submitted_at__gte=since)
     for paper, at, name in rows.order_by("-pk").values_list("pk", "submitted_at", "organization")[:NEWEST]:
         yield paper, at, f"from {text.plain_line(name[:80])}"
 
 
-def _of_readers(names: list[str], since: datetime, reader: Reader) -> Found:
+def _of_readers(names: list[str], since: datetime, reader: Reader | None) -> Found:
     """What they voted for and brought; talk and marks are not news of this kind."""
     people = {one.pk: one.username for one in public_readers(names)}
     votes = Upvote.objects.filter(reader__in=people, created_at__gte=since).order_by("-created_at")
@@ -195,10 +203,10 @@ def public_readers(names: list[str]) -> QuerySet[Reader]:
     return Reader.objects.filter(username__in=names, is_active=True, show_votes=True)
 
 
-def _in_collections(numbers: list[str], since: datetime, reader: Reader) -> Found:
+def _in_collections(numbers: list[str], since: datetime, reader: Reader | None) -> Found:
     open_ones = Q(collection__visibility="public", collection__reader__is_active=True)
     rows = CollectionItem.objects.filter(
-        open_ones | Q(collection__reader=reader),
+        open_ones | Q(collection__reader=reader) if reader else open_ones,
         collection__in=[int(number) for number in numbers if number.isdecimal()],
         added_at__gte=since,
     )
@@ -208,7 +216,7 @@ def _in_collections(numbers: list[str], since: datetime, reader: Reader) -> Foun
         yield paper, at, f"in the collection {name}"
 
 
-_FINDERS: Final[dict[str, Callable[[list[str], datetime, Reader], Found]]] = {
+_FINDERS: Final[dict[str, Callable[[list[str], datetime, Reader | None], Found]]] = {
     "author": _by_authors,
     "category": _in_categories,
     "organization": _of_organizations,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from broadsheet import doors, identifiers, recommendations, text, trending
+from broadsheet.digest.kinds import KINDS, Candidate
 from broadsheet.embedders import Embedder, EmbedderUnavailable
 from broadsheet.models import Author, Authorship, Hit, Mark, Paper, PaperCategory, Reader, Subscription
 
@@ -36,15 +37,6 @@ SLACK = timedelta(minutes=10)
 MOST_REMEMBERED = 20_000
 
 Keys = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A paper with the reason that a reader is told, and when its words came in."""
-
-    paper: int
-    reason: str
-    came: datetime
 
 
 @dataclass
@@ -96,6 +88,8 @@ class Choosing:
     def _pool(self, subscription: Subscription, never: set[int]) -> list[Candidate]:
         first = self._first_day(subscription)
         key = (subscription.what, subscription.key, first)
+        if subscription.what in KINDS:
+            return KINDS[subscription.what].candidates(subscription, first, never)
         if subscription.what == "foryou":
             return self._for_reader(subscription, first, never)
         if key not in self._pools:

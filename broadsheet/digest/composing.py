@@ -23,6 +23,7 @@ from django.template.loader import render_to_string
 
 from broadsheet import mail
 from broadsheet.digest import clippings, links
+from broadsheet.digest.kinds import KINDS
 from broadsheet.mail import Content
 from broadsheet.models import Clipping, Edition, Message, Paper, Subscription
 
@@ -161,6 +162,8 @@ def in_words(subscription: Subscription) -> str:
         return f"papers that match “{_short(key)}”"
     if subscription.what == "interest":
         return f"papers near “{_short(key)}”"
+    if subscription.what in KINDS:
+        return KINDS[subscription.what].words(key)
     return "papers chosen for you"
 
 

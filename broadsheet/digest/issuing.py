@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -30,6 +31,8 @@ from broadsheet.models import Clipping, Edition, Hit, Message, Paper, Subscripti
 log = logging.getLogger("broadsheet.digest")
 
 BATCH = 250
+# A restore leaves this file in the data folder until the first sender has seen it.
+RESTORED = "restored"
 # How long an edition may wait to be sent before it is no news any more.
 SEND_WITHIN = {
     "alert": timedelta(hours=24), "weekdays": timedelta(hours=18), "daily": timedelta(hours=18),
@@ -75,6 +78,7 @@ def send_due() -> int:
     """The worker's step: greets, matches, makes editions, hands over; says how much it did."""
     if not mail.is_set_up():
         return 0
+    after_restore()
     done = mail.read_due(subscribing.stop_by_mail) + subscribing.greet_due() + alerts.match_due()
     made = make_due()
     sent = mail.deliver_due({composing.KIND: composing.compose})
@@ -90,7 +94,9 @@ def send(
 ) -> Report:
     """Everything that is due, until nothing is left: what `broadsheet digest send` does. Raises
     MailTrouble."""
-    whole = Report()
+    whole = after_restore()
+    if late:
+        mail.revive(composing.KIND)
     while mail.read_due(subscribing.stop_by_mail):
         pass
     subscribing.greet_due()
@@ -109,11 +115,34 @@ def send(
     return whole
 
 
-def make_due(now: datetime | None = None, limit: int = BATCH) -> Report:
-    """Makes one batch of the editions that are due. Several at once are safe."""
+def after_restore() -> Report:
+    """When a backup has just come back: what it holds as waiting or due may have been sent before it was
+    needed, so all of it is settled without being sent, its papers remembered as if it had been."""
+    mark = Path(settings.HOME) / RESTORED
+    report = Report()
+    if not mark.exists():
+        return report
+    held = mail.hold_restored()
+    while alerts.match_due():
+        pass
+    while (made := make_due(held=True)).due:
+        report.add(made)
+    mark.unlink(missing_ok=True)
+    if held or report.made:
+        said = (
+            f"A backup was restored: {held:,} messages and {report.made:,} editions that may have been sent "
+            "before are held. To send them: broadsheet digest send --late"
+        )
+        report.sending.note(said)
+        log.warning("%s", said)
+    return report
+
+
+def make_due(now: datetime | None = None, limit: int = BATCH, held: bool = False) -> Report:
+    """Makes one batch of the editions that are due; `held` ones are not sent. Several at once are safe."""
     moment = now or timezone.now()
     try:
-        return _make(moment, limit)
+        return _make(moment, limit, held)
     except Exception:
         if limit == 1:
             raise
@@ -122,7 +151,7 @@ def make_due(now: datetime | None = None, limit: int = BATCH) -> Report:
     report = Report()
     while report.due < limit:
         try:
-            one = _make(moment, 1)
+            one = _make(moment, 1, held)
         except Exception as error:
             one = _skip(moment, error)
         if not one.due:
@@ -131,7 +160,7 @@ def make_due(now: datetime | None = None, limit: int = BATCH) -> Report:
     return report
 
 
-def _make(now: datetime, limit: int) -> Report:
+def _make(now: datetime, limit: int, held: bool) -> Report:
     with transaction.atomic():
         due = _claimed(now, limit)
         report = Report(due=len(due))
@@ -149,7 +178,7 @@ def _make(now: datetime, limit: int) -> Report:
         cut, wrong = clippings.clip(wanted)
         for paper, problem in wrong.items():
             report.sending.note(f"Paper {paper} was left out: {problem}")
-        _write(heard, choices, cut, now, report)
+        _write(heard, choices, cut, now, report, held)
         return report
 
 
@@ -195,6 +224,7 @@ def _write(
     cut: dict[int, int],
     now: datetime,
     report: Report,
+    held: bool,
 ) -> None:
     editions, messages = [], []
     taken: dict[int, list[int]] = {}
@@ -222,6 +252,10 @@ def _write(
         unique_fields=["id"],
         update_fields=["sent", "until", "quiet_on", "next_at"],
     )
+    if held:
+        for message in messages:
+            message.state, message.code, message.said = "expired", mail.HELD, mail.HELD_FOR
+            message.settled_at = now
     made = Edition.objects.bulk_create(editions)
     Message.objects.bulk_create(messages)
     for edition in made:
@@ -319,7 +353,7 @@ def _give_back() -> int:
             if edition:
                 _return(edition)
             # A code says that this has been done.
-            Message.objects.filter(pk=message.pk).update(code=410)
+            Message.objects.filter(pk=message.pk).update(code=mail.GIVEN_BACK)
     return len(lost)
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from broadsheet import identifiers, mail, search
 from broadsheet.digest import composing, rhythms
+from broadsheet.digest.kinds import KINDS, BadChoice
 from broadsheet.mail import addresses, tokens
 from broadsheet.models import RHYTHMS, WHATS, Author, Category, Message, Reader, Subscription
 
@@ -27,14 +28,6 @@ ONCE_IN = timedelta(days=1)
 MOST = 20
 MOST_PAPERS = 50
 LONGEST_KEY = 2000
-
-
-class BadChoice(ValueError):
-    """A choice that cannot be meant. The message is a sentence; `field` is what it is about."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
 
 
 @dataclass(frozen=True)
@@ -51,14 +44,22 @@ class Choices:
     how_many: int = 12
     form: str = "html"
 
-    def checked(self) -> Choices:
-        """The same, tidied. Raises BadChoice with a sentence."""
+    def checked(self, reader: Reader | None = None) -> Choices:
+        """The same, tidied; `reader` owns the address. Raises BadChoice with a sentence."""
         if self.what not in WHATS:
             raise BadChoice("what", "Choose what you want to get.")
         if self.rhythm not in RHYTHMS:
             raise BadChoice("rhythm", "Choose how often you want mail.")
-        if self.rhythm == "alert" and self.what not in ("search", "author"):
-            raise BadChoice("rhythm", "“As soon as something is new” is for a search or an author.")
+        if self.rhythm == "alert" and not self._may_be_alert():
+            raise BadChoice(
+                "rhythm", "“As soon as something is new” is for a search, an author and what is followed."
+            )
+        if self._is_personal() and reader is None:
+            raise BadChoice(
+                "what",
+                "That comes from your account: sign in, and leave your account’s own verified address in the "
+                "field.",
+            )
         if not 0 <= self.weekday <= 6 or not 1 <= self.monthday <= 31:
             raise BadChoice("rhythm", "Choose a day of the week, or a day of the month from 1 to 31.")
         if not 0 <= self.hour <= 23:
@@ -69,9 +70,15 @@ class Choices:
             raise BadChoice("how_many", f"Choose a number of papers from 1 to {MOST_PAPERS}.")
         if self.form not in ("html", "text"):
             raise BadChoice("form", "Choose HTML or plain text.")
-        return replace(self, key=self._checked_key())
+        return replace(self, key=self._checked_key(reader))
 
-    def _checked_key(self) -> str:
+    def _may_be_alert(self) -> bool:
+        return self.what in ("search", "author") or (self.what in KINDS and KINDS[self.what].alerts)
+
+    def _is_personal(self) -> bool:
+        return self.what == "foryou" or (self.what in KINDS and KINDS[self.what].personal)
+
+    def _checked_key(self, reader: Reader | None) -> str:
         key = " ".join("".join(each if each.isprintable() else " " for each in self.key).split())
         if len(key) > LONGEST_KEY:
             raise BadChoice("key", f"That is too long; {LONGEST_KEY:,} characters are enough.")
@@ -79,6 +86,8 @@ class Choices:
             return self._categories(key)
         if self.what == "foryou":
             return ""
+        if self.what in KINDS:
+            return KINDS[self.what].checked(key, reader)
         if not key:
             raise BadChoice("key", "Say which one: a search, an author or an interest is still missing.")
         if self.what == "author":
@@ -115,7 +124,7 @@ def ask(address: str, choices: Choices, reader: Reader | None = None) -> Subscri
     BadChoice. `reader` is set when it is the signed-in reader's own verified address, which needs no
     confirmation."""
     known = addresses.parse(address)
-    wanted = choices.checked()
+    wanted = choices.checked(reader)
     made = Subscription(
         address=known, address_key=addresses.key(known), nonce=tokens.nonce(), reader=reader, **vars(wanted)
     )
@@ -220,7 +229,7 @@ def activate(found: Subscription, now: datetime) -> None:
 
 def change(found: Subscription, choices: Choices) -> None:
     """Other choices for an active subscription. Raises BadChoice."""
-    wanted = choices.checked()
+    wanted = choices.checked(found.reader)
     now = timezone.now()
     with transaction.atomic():
         for name, value in vars(wanted).items():
@@ -282,6 +291,11 @@ def forgive(address: str) -> bool:
 def of_address(address_key: str) -> list[Subscription]:
     """Everything that an address gets, newest first."""
     return list(Subscription.objects.filter(address_key=address_key, state="active").order_by("-pk")[:MOST])
+
+
+def of_reader(reader: Reader) -> list[Subscription]:
+    """What a reader gets from their account, newest first."""
+    return list(Subscription.objects.filter(reader=reader, state="active").order_by("-pk")[:MOST])
 
 
 def forget_due() -> int:

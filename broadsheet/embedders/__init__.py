@@ -50,18 +50,19 @@ class Embedder(Protocol):
 def open_embedder(setting: str, cache: Path, threads: int = 1, key: str = "") -> Embedder:
     """The embedder that a setting names.
 
-    `setting` is "static", "minilm", "folder:/path/to/a/sentence-transformers/folder", or the address of an
-    OpenAI-compatible endpoint with the model after "#": "https://host/v1/embeddings#model".
+    `setting` is "static" ("static:untrained" is what its training began with), "minilm",
+    "folder:/path/to/a/sentence-transformers/folder", or the address of an OpenAI-compatible endpoint with the
+    model after "#": "https://host/v1/embeddings#model".
     `cache` is a folder for files that can be made again; it is created when first needed. `threads`
     counts the processor threads of a local transformer; `key` is sent to an endpoint and to nothing else.
     Raises `EmbedderUnavailable` if the setting names nothing or what it names cannot be opened.
     """
     setting = setting.strip()
     scheme, _, rest = setting.partition(":")
-    if setting == "static":
+    if setting in ("static", "static:untrained"):
         from broadsheet.embedders.static import StaticEmbedder
 
-        return StaticEmbedder.installed()
+        return StaticEmbedder.untrained() if rest == "untrained" else StaticEmbedder.installed()
     if setting == "minilm":
         from broadsheet.embedders.transformer import minilm
 

@@ -6,15 +6,20 @@ mail.deliver()                                      hands over what is due
 
 from broadsheet.mail.addresses import BadAddress
 from broadsheet.mail.delivery import (
+    GIVEN_BACK,
+    HELD,
+    HELD_FOR,
     MailTrouble,
     Report,
     Writer,
     deliver,
     deliver_due,
     expire,
+    hold_restored,
     pause,
     recover,
     resume,
+    revive,
 )
 from broadsheet.mail.messages import LARGEST, Content
 from broadsheet.mail.posting import (
@@ -31,6 +36,9 @@ from broadsheet.mail.returns import read, read_due, score, take
 from broadsheet.mail.setup import NotSetUp, is_set_up, origin, sender, server
 
 __all__ = [
+    "GIVEN_BACK",
+    "HELD",
+    "HELD_FOR",
     "LARGEST",
     "BadAddress",
     "Content",
@@ -44,6 +52,7 @@ __all__ = [
     "expire",
     "forget",
     "forgive",
+    "hold_restored",
     "is_set_up",
     "is_suppressed",
     "origin",
@@ -53,6 +62,7 @@ __all__ = [
     "read_due",
     "recover",
     "resume",
+    "revive",
     "score",
     "sender",
     "server",

@@ -28,6 +28,7 @@ from typing import Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
@@ -54,6 +55,9 @@ PATIENCE = 10.0
 WAIT_FOR_TURN = 20.0
 # After so many refusals for its content an issue is reported.
 FLAG_AFTER = 5
+# Codes of ours beside those of servers, for messages that were never handed over.
+HELD, GIVEN_BACK = 409, 410
+HELD_FOR = "It waited in a backup that was restored. To send it: broadsheet digest send --late"
 BOUNCE, STOP_BY_MAIL = "bounce", "stop by mail"
 _CLAIMABLE = ("pending", "deferred")
 _random = SystemRandom()
@@ -179,6 +183,25 @@ def expire() -> int:
     )
 
 
+def hold_restored() -> int:
+    """After a backup came back: whether what it holds as waiting was sent since, nobody knows. It is settled
+    as HELD, which papers it carried stays remembered, and `revive` sends it after all."""
+    return Message.objects.filter(
+        state__in=("pending", "claimed", "closing", "deferred", "ambiguous")
+    ).update(
+        state="expired", code=HELD, settled_at=timezone.now(), claimant="", lease_until=None, said=HELD_FOR
+    )
+
+
+def revive(kind: str) -> int:
+    """Lets messages of a kind go that were settled as too old or held; says how many. What was given back to
+    be sent in another one (GIVEN_BACK) stays where it is."""
+    found = Message.objects.filter(state="expired", kind=kind).exclude(code=GIVEN_BACK)
+    return found.update(
+        state="pending", code=None, settled_at=None, said="", expires_at=timezone.now() + timedelta(days=1)
+    )
+
+
 def backoff(attempts: int) -> timedelta:
     """How long a deferred message waits: doubling, and never the same for two messages."""
     seconds = min(BACKOFF.longest, BACKOFF.first * 2 ** min(max(0, attempts - 1), 20))
@@ -209,6 +232,7 @@ class _Run:
         self._streak = 0
         self._accepted_noted = 0.0
         self._over = False
+        self._tables: int | None = None
         # Domains that have asked to wait, as of the last claim.
         self._waited: set[str] = set()
 
@@ -252,6 +276,7 @@ class _Run:
         recover()
         with transaction.atomic():
             outbox = Outbox.objects.select_for_update().get(pk=1)
+            self._demand_same_tables()
             if outbox.paused_for:
                 self.report.note(f"Sending is paused: {outbox.paused_for}")
                 return []
@@ -273,6 +298,17 @@ class _Run:
             message.attempts += 1
         self._waited = paces.waited()
         return turns
+
+    def _demand_same_tables(self) -> None:
+        """After an upgrade in the middle of a run, what was claimed has been sent; the rest is the new
+        version's."""
+        last = MigrationRecorder.Migration.objects.order_by("-id").values_list("id", flat=True).first()
+        if self._tables not in (None, last):
+            raise MailTrouble(
+                "The tables were upgraded while mail went out, so nothing more is sent from here. Nothing is "
+                "lost: start anew to go on."
+            )
+        self._tables = last
 
     def _due(self, now: datetime) -> MessageQuerySet:
         may = Q(state__in=_CLAIMABLE)
@@ -416,7 +452,7 @@ class _Run:
                 self._refused(message, stage, reply)
                 return
             reached("recipient")
-            answer = line.hand_over(body, lambda: self._closing(message))
+            answer = line.hand_over(body, lambda: self._closing(message), lambda: reached("half"))
         except Unreachable as error:
             self._drop_line()
             self._settle(message, "deferred", None, str(error), after=backoff(message.attempts))
@@ -623,7 +659,7 @@ def seal_of(message: Message) -> str:
 
 def stop_address(message: Message) -> str:
     """The address at which one mail ends this subscription, "" where no mail is read."""
-    if not settings.MAIL_BOUNCES or not message.part_of:
+    if not settings.MAIL_BOUNCES or not message.part_of.startswith("subscription:"):
         return ""
     name, _, domain = settings.MAIL_BOUNCES.rpartition("@")
     subject = _base36(int(message.part_of.rpartition(":")[2]))

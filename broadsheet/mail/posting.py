@@ -102,10 +102,13 @@ def forgive(address: str) -> bool:
     return bool(gone)
 
 
+_ASK = "ask whoever runs this server to let it receive mail, then subscribe anew."
 _WHY = {
-    "bounce": "Mail to this address came back, so nothing more is sent to it.",
-    "complaint": "Mail to this address was reported as unwanted, so nothing more is sent to it.",
-    "operator": "Whoever runs this server has stopped mail to this address.",
+    "bounce": "Mail to this address came back, so nothing more is sent to it. Use another one, or, once its "
+    f"mailbox works again, {_ASK}",
+    "complaint": "Mail to this address was reported as unwanted, so nothing more is sent to it. If that was "
+    f"a mistake, {_ASK}",
+    "operator": "Whoever runs this server has stopped mail to this address. Ask them, or use another one.",
 }
 
 

@@ -196,7 +196,9 @@ class Line:
         except (OSError, smtplib.SMTPException) as error:
             raise Unreachable(str(error)) from error
 
-    def hand_over(self, body: bytes, before_dot: Callable[[], bool]) -> Reply | None:
+    def hand_over(
+        self, body: bytes, before_dot: Callable[[], bool], halfway: Callable[[], None] = lambda: None
+    ) -> Reply | None:
         """DATA and the message; then asks `before_dot`, and if that says no, hangs up without the final dot
         and returns None. Returns the server's reply to the message otherwise.
 
@@ -206,7 +208,10 @@ class Line:
             reply = self._say("DATA")
             if reply.code != 354:
                 return reply
-            self._send(_stuffed(body))
+            lines = _stuffed(body)
+            self._send(lines[: len(lines) // 2])
+            halfway()
+            self._send(lines[len(lines) // 2 :])
             if not before_dot():
                 self.close()
                 return None

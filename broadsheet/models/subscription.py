@@ -9,8 +9,12 @@ from broadsheet.models.paper import Paper
 from broadsheet.models.reader import Reader
 
 # trending: of everything, or of the categories in `key`; author: a slug; search: a query; interest: a text;
-# foryou: by the reader's own votes and marks.
-WHATS = ("trending", "author", "search", "interest", "foryou")
+# foryou: by the reader's own votes and marks. following: whatever the reader follows. organization: a name;
+# reader: a username; collection, taught: a number.
+WHATS = (
+    "trending", "author", "search", "interest", "foryou",
+    "following", "organization", "reader", "collection", "taught",
+)  # fmt: skip
 # alert: as soon as there is something new, at most once an hour.
 RHYTHMS = ("weekdays", "daily", "weekly", "monthly", "alert")
 # asked: typed into the form, nobody has been written to. unconfirmed: one mail has gone out.
@@ -35,7 +39,7 @@ class Subscription(models.Model):
     state = models.CharField(
         max_length=16, default="asked", choices=[(state, state) for state in SUBSCRIPTION_STATES]
     )
-    what = models.CharField(max_length=16, choices=[(what, what) for what in WHATS])
+    what = models.CharField(max_length=16)
     key = models.CharField(max_length=2000, blank=True)
     rhythm = models.CharField(max_length=16, default="weekdays", choices=[(each, each) for each in RHYTHMS])
     weekday = models.PositiveSmallIntegerField(default=0)

@@ -20,6 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 import broadsheet
+from broadsheet.digest import RESTORED
 from broadsheet.models import Paper, Run
 from broadsheet.operations import archive, locks, postgres, sqlite
 from broadsheet.operations.archive import Manifest, Progress, in_words
@@ -244,6 +245,8 @@ def finish_restore(say: Say = lambda _: None) -> bool:
     ]:
         if staged.exists():
             _put(staged, current, current.with_name(f"{current.name}.before-{stamp}"), say)
+    # Whoever sends mail next must not send again what went out since the backup was made.
+    (home / RESTORED).touch(mode=0o600)
     archive.sync_folder(home)
     shutil.rmtree(ready)
     return True

@@ -285,7 +285,9 @@ def _of_source(one: catalog.Freshness) -> Check:
     name = f"{one.source} {one.part}"[:40].strip()
     if one.problem:
         since = f"last success {_ago(one.succeeded_at)}" if one.succeeded_at else "it has never succeeded"
-        again = f"Tried again at {_moment(one.due_at)} UTC." if one.due_at else ""
+        again = f"Tried again at {_moment(one.due_at)} UTC." if one.due_at and one.waits else ""
+        if one.due_at and not one.waits:
+            again = "The worker does it as soon as it runs: broadsheet up, or broadsheet worker."
         return Check(name, "warn", f"{one.problem} ({since})", again or "Run: broadsheet fetch " + one.source)
     if not one.succeeded_at:
         return Check(name, "ok", "under way" if one.under_way else "not asked yet; the worker does it")

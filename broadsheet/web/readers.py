@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from broadsheet.models import ApiKey, Session, Webhook
+from broadsheet import digest, mail
+from broadsheet.models import ApiKey, Reader, Session, Webhook
 from broadsheet.web import access, joining, sessions
 from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.words import counted
@@ -27,8 +28,15 @@ def account(request: HttpRequest) -> HttpResponse:
         "keys": ApiKey.objects.filter(reader=reader).count(),
         "webhooks": Webhook.objects.filter(reader=reader).count(),
         "elsewhere": joining.providers(),
+        "silence": mail.why_silent(reader.email) if reader.email else "",
+        "mails": _mails(reader),
     }
     return render(request, "account/account.html", known)
+
+
+def _mails(reader: Reader) -> list[tuple[str, str]]:
+    """(what comes by mail, where it is changed or stopped) of the reader's own subscriptions."""
+    return [(digest.in_words(each), digest.manage_path(each)) for each in digest.of_reader(reader)]
 
 
 @access.acts("end sessions", Limit(20, HOUR))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -41,7 +42,14 @@ WHATS: Final = (
     ("author", "New papers by an author"),
     ("interest", "New papers near an interest"),
     ("foryou", "Papers chosen for you"),
+    ("following", "Papers of whatever you follow"),
+    ("taught", "Papers for an interest of yours"),
+    ("organization", "New papers from an organisation"),
+    ("reader", "Papers that a reader votes for"),
+    ("collection", "Papers put into a collection"),
 )
+# These are chosen on the page of what they are about, which leads here with the key filled in.
+ELSEWHERE: Final = ("taught", "organization", "reader", "collection")
 WRONG_LINK: Final = (
     "This link is too old or not complete. Copy the whole address from the newest mail, or subscribe again."
 )
@@ -112,6 +120,17 @@ def _prefilled(request: HttpRequest) -> dict[str, str]:
     return {"address": reader.email if reader else "", **said}
 
 
+def _in_words(said: dict[str, Any], reader: Reader | None) -> str:
+    """What a link to the form asks for, as a line above it; empty for the usual and for nonsense."""
+    if not said.get("what") or (said["what"] == "trending" and not said.get("key")):
+        return ""
+    try:
+        asked = Choices(what=str(said["what"]), key=str(said.get("key", ""))).checked(reader)
+    except BadChoice:
+        return ""
+    return digest.in_words(Subscription(what=asked.what, key=asked.key))
+
+
 def _form(
     request: HttpRequest, said: dict[str, Any], wrong: dict[str, str], status: int = 200
 ) -> HttpResponse:
@@ -120,6 +139,7 @@ def _form(
         **guide.feeds(),
         "canonical": address(request, "/subscribe"),
         "mail_is_set_up": mail.is_set_up(),
+        "words": _in_words(said, access.reader_of(request)) if not wrong else "",
         **_fields(said, wrong),
     }
     response = render(request, "subscribe.html", page, status=status)
@@ -135,7 +155,7 @@ def _fields(said: dict[str, str], wrong: dict[str, str]) -> dict[str, Any]:
     return {
         "said": {**plain, "address": "", **said},
         "wrong": wrong,
-        "whats": WHATS,
+        "whats": [each for each in WHATS if each[0] not in ELSEWHERE or each[0] == said.get("what")],
         "rhythms": RHYTHMS,
         "weekdays": list(enumerate(WEEKDAYS)),
         "hours": [(hour, f"{hour:02}:00") for hour in range(24)],
@@ -213,7 +233,10 @@ def preview(request: HttpRequest) -> HttpResponse:
     """How an edition looks, made of today's papers for nobody."""
     form = "text" if request.GET.get("form") == "text" else "html"
     category = request.GET.get("category", "")
-    choices = Choices(key=category, form=form).checked()
+    try:
+        choices = Choices(key=category, form=form).checked()
+    except BadChoice as error:
+        raise BadRequest(str(error)) from error
     content = digest.sample(choices, datetime.now(UTC))
     if content is None:
         raise Http404("There are no papers yet, so there is no edition to show.")
