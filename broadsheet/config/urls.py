@@ -173,6 +173,7 @@ _ACCOUNT = [
     path("account/link", inviting.by_session),
     path("account/token/<str:token>", inviting.by_token),
     path("readers/<stem:username>/block", belongings.block),
+    path("readers/<stem:username>/comments", belongings.comments),
     path("readers/<str:name>", belongings.reader),
     *joining.addresses(),
 ]

@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from broadsheet import recommendations
-from broadsheet.management import showing
+from broadsheet.management import elsewhere, showing
 from broadsheet.management.commands.related import named
+from broadsheet.management.elsewhere import Elsewhere
 from broadsheet.management.plainly import at_hand
 from broadsheet.management.showing import Shown
 from broadsheet.models import Interest, Reader
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--window", type=window, default=30, help="7d, 30d (default) or all")
         parser.add_argument("--limit", type=int, default=10, help="at most so many papers (default 10)")
         showing.arguments(parser)
+        elsewhere.argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         said = bool(options["like"] or options["text"].strip())
@@ -53,9 +55,14 @@ class Command(BaseCommand):
                 "Name at least one paper with --like, or say with --text what you look for, or name an "
                 "--interest."
             )
-        with at_hand(self.stderr.write):
-            found = _found(options)
-        showing.write(_shown(found), options["form"], self.stdout.write)
+        if whose and options["remote"]:
+            raise CommandError(f"--{whose[0]} is somebody of this machine; leave it out with --remote.")
+        if options["remote"]:
+            shown = _remote(Elsewhere(options["remote"]), options)
+        else:
+            with at_hand(self.stderr.write):
+                shown = _shown(_found(options))
+        showing.write(shown, options["form"], self.stdout.write)
 
 
 def _found(options: dict[str, Any]) -> recommendations.Picks:
@@ -99,3 +106,10 @@ def window(text: str) -> int:
 def _shown(found: recommendations.Picks) -> Shown:
     rows = [showing.row(pick.paper, points=pick.points, why=pick.why) for pick in found.picks]
     return Shown("", rows, {"notes": found.notes}, found.notes)
+
+
+def _remote(there: Elsewhere, options: dict[str, Any]) -> Shown:
+    asked = {name: options[name] for name in ("like", "not", "text", "limit")}
+    told = there.recommended({**asked, "days": options["window"]})
+    rows = [elsewhere.row(each, points=each["points"], why=each["why"]) for each in told["papers"]]
+    return Shown("", rows, {"notes": told["notes"]}, told["notes"])
