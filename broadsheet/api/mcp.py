@@ -92,8 +92,8 @@ def serve(lines: Iterable[str], out: TextIO, here: str) -> None:
 
 
 def answered(message: Any, here: str, known: bool, owner: Reader | None = None) -> Message | None:
-    """The answer to one message; None where none is due. `known`: who asks may own topics, as `owner` or, where
-    that is None, by sitting at this server."""
+    """The answer to one message; None where none is due. `known`: who asks may own topics, as `owner` or,
+    where that is None, by sitting at this server."""
     if not isinstance(message, dict) or not isinstance(message.get("method"), str):
         if isinstance(message, dict) and ("result" in message or "error" in message):
             return None
