@@ -75,8 +75,9 @@ def measure(checkout: Path, python: Path, papers: int, readers: int) -> dict[str
         stale.unlink()
     (checkout / "sendgrid_api_key.txt").write_text("none")
     os.environ.setdefault("BROADSHEET_DATA", str(CHECKOUT.parent / "shared" / "data"))
-    given = {"papers": list(islice(rows(), papers)), "day": DAY, "readers": readers}
-    if len(given["papers"]) < DAY + readers:
+    found = list(islice(rows(), papers))
+    given = {"papers": found, "day": DAY, "readers": readers}
+    if len(found) < DAY + readers:
         raise BenchError(f"There must be at least {DAY + readers:,} papers.")
     run: dict[str, Any] = {"cwd": checkout, "check": True, "text": True, "capture_output": True}
     subprocess.run([python, "-c", FILL], input=json.dumps(given), **run)
