@@ -586,6 +586,9 @@ class Format:
     write: Callable[[Iterable[Paper], str], Iterator[str]]
 
 
+# Papers in one file of a listing or a search.
+MOST: Final = 1_000
+
 _FORMATS: Final = (
     Format("bib", "application/x-bibtex; charset=utf-8", "BibTeX", bibtex),
     Format("ris", "application/x-research-info-systems", "RIS", ris),

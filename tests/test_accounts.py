@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import allauth
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import SESSION_KEY
 from django.core import mail
 from django.db import connection
+from django.template import Engine
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -335,6 +338,33 @@ def test_a_listing_costs_a_reader_at_most_two_queries_more(client: Client) -> No
     mine = people.signed_in(people.reader())
     for page in ("/papers/date/2025-03-14", "/papers/all?category=cs.LG"):
         assert queries(mine, page) <= queries(client, page) + 2
+
+
+# Pages of the library that we do not offer, and pieces that only its own pages are made of.
+NOT_OURS = re.compile(
+    r"/(base_\w+|base|trust|phone_change|confirm_phone\w*|email_change|password_reset_done|"
+    r"signup_by_passkey|verified_email_required|login_redirect|signup_form)\.html$|/(totp|snippets|email)/"
+)
+
+
+def test_every_page_about_accounts_is_in_our_words() -> None:
+    """The library's own, in other words and another look, would come up where one of ours is missing."""
+    theirs = Path(allauth.__file__).parent / "templates"
+    names = [
+        str(path.relative_to(theirs))
+        for room in ("account", "mfa", "socialaccount")
+        for path in sorted((theirs / room).rglob("*.html"))
+        if not NOT_OURS.search(f"/{path.relative_to(theirs)}")
+    ]
+    assert len(names) > 20
+    # Theirs may come up where all they do is to fill in a page of ours.
+    ours = 'extends "account/base_confirm_code'
+    shown = {name: Engine.get_default().get_template(name).origin.name for name in names}
+    assert not [
+        name
+        for name, where in shown.items()
+        if "allauth/templates" in where and ours not in (theirs / name).read_text()
+    ]
 
 
 # --- next= -----------------------------------------------------------------------------------------------

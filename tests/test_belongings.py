@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from broadsheet import community
 from broadsheet.community import blocking, following, talking
-from broadsheet.models import Invitation, Mark, Moderation, Paper, Reader, SavedSearch
+from broadsheet.models import Claim, Invitation, Mark, Moderation, Paper, Reader, SavedSearch, Submission
 from tests import factories, people
 from tests.pages.reading import get
 
@@ -35,6 +35,26 @@ def test_a_readers_page_shows_what_they_let_be_seen(client: Client) -> None:
     assert paper.title not in hidden.links()
     assert "Votes are private" in hidden.words("h2")
     assert paper.title in get(own, "/readers/alice").links()
+
+
+def test_a_readers_page_names_papers_and_comments(client: Client) -> None:
+    alice, bob = people.reader("alice"), people.reader("bob")
+    wrote, brought, other = factories.papers(3)
+    Claim.objects.create(paper=wrote, reader=alice, name="Ada Lovelace", state="granted")
+    Claim.objects.create(paper=other, reader=alice, name="Ada Lovelace", state="asked")
+    Submission.objects.create(reader=alice, identifier=brought.identifier, paper=brought, state="listed")
+    talking.say(alice, other.pk, "Well **said**, @bob")
+    talking.withdraw(alice, talking.say(alice, other.pk, "Not this").pk)
+    side = get(client, "/readers/alice").links()
+    assert {wrote.title, brought.title, "1 comment"} <= set(side) and other.title not in side
+    listed = get(client, "/readers/alice/comments")
+    assert listed.links()[other.title].startswith("/comments/") and listed.links()["@bob"] == "/readers/bob"
+    assert listed.words("strong") == ["said"] and "Not this" not in str(listed.words("p"))
+    assert client.get("/readers/alice/comments?p=2").status_code == 404
+    Reader.objects.update(show_comments=False)
+    assert client.get("/readers/alice/comments").status_code == 404
+    assert people.signed_in(bob).get("/readers/alice/comments").status_code == 404
+    assert people.signed_in(alice).get("/readers/alice/comments").status_code == 200
 
 
 def test_nobody_is_shown_an_address(client: Client) -> None:

@@ -60,7 +60,7 @@ def test_the_first_account_becomes_the_operator_by_the_link_that_up_prints(page:
     page.goto(f"/account/token/{community.token_of(invitation)}")
     page.get_by_role("button", name="Make an account").click()
     page.get_by_label("Username").fill("olga")
-    page.get_by_label("Email").fill("olga@example.org")
+    page.get_by_label("E-mail").fill("olga@example.org")
     page.get_by_label("Password").fill(people.PASSWORD)
     page.get_by_role("button", name="Make the account").click()
     page.wait_for_url("**/account/link")

@@ -15,6 +15,7 @@ def reader(name: str) -> Reader:
     return Reader.objects.create_user(name, f"{name.lower()}@example.org")
 
 
+@pytest.mark.security_check(12)
 def test_votes_and_comments_move_with_a_paper_that_turns_out_to_be_another() -> None:
     alice, bob = reader("Alice"), reader("Bob")
     one = factories.paper(1)

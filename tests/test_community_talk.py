@@ -363,6 +363,7 @@ def test_a_thread_of_any_depth_is_read_without_recursion(alice: Reader, paper: P
     assert [comment.pk for comment in threads.in_order(chain)] == list(range(1, 5_000))
 
 
+@pytest.mark.security_check(31)
 def test_who_is_blocked_is_folded_and_not_heard(alice: Reader, bob: Reader, paper: Paper) -> None:
     """Alice blocks Bob: his answer and his mention send nothing, others read on, and it can be undone."""
     hers = talking.say(alice, paper.pk, "A question")

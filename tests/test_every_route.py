@@ -42,7 +42,14 @@ WITHOUT_TOKEN = re.compile(r"^/(mail/events|notices/stop|subscription/unsubscrib
 
 # Other services' protocols, where a question may be sent as a form. It reads no session and changes nothing,
 # which the test below holds them to. Another one here is a decision, not an accident.
-QUESTIONS = {"/api/query", "/oai", "/mcp", "/s2/graph/v1/paper/batch", "/s2/recommendations/v1/papers/"}
+QUESTIONS = {
+    "/api/query",
+    "/oai",
+    "/mcp",
+    "/s2/graph/v1/author/batch",
+    "/s2/graph/v1/paper/batch",
+    "/s2/recommendations/v1/papers/",
+}
 
 FILLED = {
     "spelling": "2503.00001",
@@ -82,7 +89,7 @@ def _filled(address: str) -> str:
 
 
 def _value(kind: str, name: str) -> str:
-    if name == "form" and kind == "citations":
+    if name == "form" and kind == "whole":
         return "bib"
     if name == "key" and kind in ("stem", "path", "str"):
         return "2025-03-14"
@@ -94,6 +101,10 @@ ROUTES = sorted(dict(routes()).items())
 
 @pytest.fixture
 def furnished_house(db: None) -> None:
+    furnish()
+
+
+def furnish() -> None:
     """One of everything that an address may name."""
     alice, bob = people.reader("alice"), people.reader("bob")
     (paper,) = factories.papers(1)

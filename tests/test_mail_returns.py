@@ -142,6 +142,7 @@ GARBAGE = [
 ]
 
 
+@pytest.mark.security_check(18)
 @pytest.mark.mail_check(44)
 def test_a_forged_report_or_garbage_changes_nothing(post_office: Rig) -> None:
     [message] = queued("alice@example.org")
@@ -160,6 +161,7 @@ def test_a_forged_report_or_garbage_changes_nothing(post_office: Rig) -> None:
     assert not Bounce.objects.exists()
 
 
+@pytest.mark.security_check(18)
 @pytest.mark.mail_check(44)
 @pytest.mark.mail_check(46)
 def test_a_providers_reports_count_with_the_secret_and_not_without(

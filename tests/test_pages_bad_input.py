@@ -38,6 +38,7 @@ def _a_paper() -> Iterator[None]:
         (f"{DAY}?p={10**30}", 400, "“p” is the number of a page"),
         (f"{DAY}?p=٣", 400, "“p” is the number of a page"),
         (f"{DAY}?p=99", 404, "1 page"),
+        ("/subscribe/preview?category=newspapers", 400, "No paper here is in the category"),
         ("/papers/date/2025-13-77", 400, "Write it like 2025-03-14"),
         ("/papers/date/yesterday", 400, "Write it like 2025-03-14"),
         ("/papers/date/2025-03-14/extra", 400, "Write it like 2025-03-14"),

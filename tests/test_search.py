@@ -187,6 +187,9 @@ def test_sorting() -> None:
     assert numbers(search.search("models", sort="votes"))[0] == 2
     Paper.objects.filter(title=PAPERS[0]["title"]).update(hotness=99_999)
     assert numbers(search.search("models", sort="trending"))[0] == 1
+    assert not search.search("models", sort="date").notes
+    loose = search.search("models zyxwvut", sort="date", correct=False)
+    assert loose.papers and loose.note.startswith("No paper holds every word;")
     with pytest.raises(search.BadQuery, match="sorted by"):
         search.search("models", sort="luck")  # type: ignore[arg-type]
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 import ast
 import logging
 import os
-import random
 import re
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 from django.core import mail
@@ -22,12 +20,12 @@ from broadsheet.community import talking
 from broadsheet.config.logs import UtcLine
 from broadsheet.models import Comment, Reader
 from broadsheet.web import limits
-from tests import factories, people
+from tests import factories, people, rubbish
 from tests.conftest import PROJECT
 from tests.pages.reading import get
-from tests.test_every_route import GUARDED, ROUTES
+from tests.rubbish import SCRIPT
+from tests.test_every_route import ROUTES, furnish
 
-SCRIPT = "</script><script>alert(1)</script>"
 CODE = [path for path in (PROJECT / "broadsheet").rglob("*.py") if "migrations" not in path.parts]
 
 
@@ -212,58 +210,25 @@ def test_only_sources_ask_the_outside_world() -> None:
     assert rooms <= {"sources", "embedders", "mail", "management"}
 
 
-# --- a form full of rubbish ------------------------------------------------------------------------------
-
-PIECES = (
-    "", "0", "-1", "1", "9" * 20, "\0", "\ud7ff", "é" * 300, "a" * 5_000, "<b>", SCRIPT, "$" * 500,
-    "{" * 500,
-    "[x](javascript:alert(1))", "' OR 1=1 --", "../../etc/passwd", "//evil.example", "on",
-    "2503.00001", "alice", "2025-03-14", "NaN", "1e999", "\u202egnp", "\r\nX: y", "%00", "{{7*7}}", "null",
-)  # fmt: skip
-NAMES = (
-    "name", "about", "next", "email", "username", "password1", "login", "password", "text", "reason", "paper",
-    "reader", "which", "kind", "key", "query", "q", "role", "day", "into", "note", "place", "visibility",
-    "action", "code", "credential", "proof", "order", "days", "do", "comment", "spelling", "media", "parent",
-    "words", "layout",
-)  # fmt: skip
-
-
-def rubbish(chance: random.Random) -> dict[str, Any]:
-    """A form of some fields that our forms have, with what nobody would write into them."""
-    names = chance.sample(NAMES, chance.randint(0, 9))
-    return {name: [chance.choice(PIECES) for _ in range(chance.choice((1, 1, 1, 3)))] for name in names}
-
-
-def fuzz(requests: int, seed: int) -> list[str]:
-    """Sends rubbish to every form as three people; what is answered with 500, with the form that did it."""
-    chance = random.Random(seed)
-    operator = Reader.objects.get(username="olga")
-    browsers = [Client(), people.signed_in(operator), people.signed_in(Reader.objects.get(username="alice"))]
-    for browser in browsers:
-        browser.raise_request_exception = False
-    broken = []
-    with override_settings(MAIL_IS_CONFIGURED=False):
-        for _ in range(requests):
-            address, _ = chance.choice(GUARDED)
-            form, browser = rubbish(chance), chance.choice(browsers)
-            headers = {"HX-Request": "true"} if chance.random() < 0.3 else {}
-            response = browser.post(address, form, headers=headers)
-            if response.status_code >= 500:
-                broken.append(f"{address} {form}")
-            # Whoever was deleted, banned, or signed out by the rubbish comes in again.
-            if browser is not browsers[0] and "session" not in browser.cookies:
-                browser.force_login(operator)
-    return broken
+# --- forms and addresses full of rubbish -----------------------------------------------------------------
 
 
 @pytest.mark.security_check(19)
 @pytest.mark.django_db
 def test_no_form_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """600 here; `FUZZ=20000` sends as many as wanted."""
+    """`python -m tests.rubbish` sends as many as wanted."""
     monkeypatch.setattr(limits, "spend", lambda *_: None)
-    people.reader("alice"), people.reader("olga", role="operator")
-    factories.papers(3)
-    assert fuzz(int(os.environ.get("FUZZ", "600")), seed=7) == []
+    furnish()
+    people.reader("olga", role="operator")
+    assert rubbish.forms(500, seed=7).broken == []
+
+
+@pytest.mark.security_check(19)
+@pytest.mark.django_db
+def test_no_address_breaks_and_none_writes() -> None:
+    furnish()
+    people.reader("olga", role="operator")
+    assert rubbish.addresses(150, seed=7).broken == []
 
 
 # --- cookies, passwords, and this document ---------------------------------------------------------------
@@ -300,7 +265,7 @@ def test_passwords_are_kept_by_argon2() -> None:
 
 DOCUMENT = (PROJECT / "docs" / "security.md").read_text("utf-8")
 TESTS = "".join(path.read_text("utf-8") for path in (PROJECT / "tests").glob("test_*.py"))
-NOT_HERE = {18, 23}
+NOT_HERE = {23}
 
 
 def test_every_test_that_the_document_names_exists() -> None:

@@ -252,6 +252,12 @@ def submissions_of(reader: Reader, most: int = 100) -> list[Submission]:
     return list(Submission.objects.filter(reader=reader).select_related("paper").order_by("-pk")[:most])
 
 
+def listed_of(reader: Reader, most: int) -> list[Submission]:
+    """The papers that a reader has brought and that stand on the lists, the newest first."""
+    rows = Submission.objects.filter(reader=reader, state="listed", paper__hidden=False)
+    return list(rows.select_related("paper").order_by("-pk")[:most])
+
+
 def submission_seen(key: int, viewer: Reader) -> Submission:
     """A submission that the viewer may see: one's own, or any for a curator. Raises Refused (404)."""
     found = Submission.objects.select_related("paper", "reader").filter(pk=key).first()

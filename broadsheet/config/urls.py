@@ -56,12 +56,6 @@ class Feed:
         return value
 
 
-class Citations(Feed):
-    """The suffix of a file of citations."""
-
-    regex = r"bib|ris|csl\.json"
-
-
 class Whole(Feed):
     """The suffix of a whole list in any of the formats of `exports`."""
 
@@ -87,7 +81,6 @@ class Stem(Feed):
 
 
 register_converter(Feed, "feed")
-register_converter(Citations, "citations")
 register_converter(Stem, "stem")
 register_converter(Whole, "whole")
 register_converter(Secret, "secret")
@@ -107,19 +100,19 @@ def _listings() -> list[URLPattern]:
     found = [
         path("papers", listings.newest),
         path("papers.<feed:form>", feeds.newest),
-        path("papers.<citations:form>", listings.newest_file),
+        path("papers.<whole:form>", listings.newest_file),
     ]
     for period in ("week", "month"):
         found += [
             path(f"papers/{period}", listings.newest, {"period": period}),
             path(f"papers/{period}.<feed:form>", feeds.newest, {"period": period}),
-            path(f"papers/{period}.<citations:form>", listings.newest_file, {"period": period}),
+            path(f"papers/{period}.<whole:form>", listings.newest_file, {"period": period}),
         ]
     for where, told in _WINDOWS:
         found += [
             path(f"papers/{where}", listings.listing, told),
             path(f"papers/{where}.<feed:form>", feeds.listing, told),
-            path(f"papers/{where}.<citations:form>", listings.file, told),
+            path(f"papers/{where}.<whole:form>", listings.file, told),
         ]
     # What is left over says what a date looks like.
     for word, period in (("date", "day"), ("week", "week"), ("month", "month")):
@@ -130,7 +123,7 @@ def _listings() -> list[URLPattern]:
 _SEARCH = [
     path("search", searching.results),
     path("search.<feed:form>", feeds.found),
-    path("search.<citations:form>", searching.file),
+    path("search.<whole:form>", searching.file),
     path("searches", saved.searches),
     path("searches/<int:key>", saved.rename),
     path("searches/<int:key>/delete", saved.delete),
@@ -155,7 +148,7 @@ _SEARCH = [
     path("interests/<int:key>/copy", interests.copy),
     path("similar", several.several),
     path("similar.<feed:form>", feeds.alike),
-    path("similar.<citations:form>", several.file),
+    path("similar.<whole:form>", several.file),
     path("similar/<path:spelling>", papers.similar),
 ]
 
@@ -180,6 +173,7 @@ _ACCOUNT = [
     path("account/link", inviting.by_session),
     path("account/token/<str:token>", inviting.by_token),
     path("readers/<stem:username>/block", belongings.block),
+    path("readers/<stem:username>/comments", belongings.comments),
     path("readers/<str:name>", belongings.reader),
     *joining.addresses(),
 ]

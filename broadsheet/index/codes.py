@@ -192,7 +192,9 @@ class VectorTable:
         the live rows that may answer, ascending, None for all live ones."""
         candidates = self._candidates(vector, passing, rescored(len(self.rows), limit))
         # einsum turns bytes into floats in small pieces; `@` writes all of them first, three times as slow.
-        scores = np.einsum("ij,j->i", self.bytes[candidates], vector) * self.rows["scale"][candidates]
+        scores = (
+            np.einsum("ij,j->i", self.bytes.take(candidates, axis=0), vector) * self.rows["scale"][candidates]
+        )
         if len(scores) > limit:
             kept = np.argpartition(-scores, limit - 1)[:limit]
             candidates, scores = candidates[kept], scores[kept]

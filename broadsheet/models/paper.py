@@ -20,8 +20,9 @@ class PaperQuerySet(models.QuerySet["Paper"]):
         return self.filter(hotness__isnull=False)
 
     def cards(self) -> Self:
-        """Without the columns that no card shows."""
-        return self.defer("comment", "journal_ref", "licence", "title_key")
+        """What a page of cards reads: whole rows. Leaving columns out costs Django a third more than they do:
+        it looks each column of each row up among those that were read."""
+        return self.all()
 
 
 class Paper(Standing):

@@ -23,6 +23,7 @@ from django.db.models.expressions import OrderBy
 from broadsheet import doors
 from broadsheet.index import EVERYTHING, Index, IndexTrouble, Words
 from broadsheet.models import Author, Paper
+from broadsheet.models.cards import listed_by_key
 from broadsheet.search import copies, filters, lookup, meaning, ranking, simple
 from broadsheet.search.filters import UNNARROWED, Asked, Narrowing, names_only
 from broadsheet.search.found import SORTS, Found, Reason, Sort, Suggestion, cursor, window
@@ -154,6 +155,8 @@ def _answer(index: Index, query: Query, asked: Asked, sort: Sort, until: float, 
     keys = ranked.keys if sort == "relevance" else in_order(ranked.keys, sort)
     if near is not None and keys and not ranked.by_words:
         note = "No paper holds these words; these are near in meaning."
+    elif keys and sort != "relevance":
+        note = "No paper holds every word; these hold some of them or are near in meaning."
     return _Answer(keys, ranked, note)
 
 
@@ -193,7 +196,7 @@ def _read_page(found: Found, named: list[int], answer: _Answer, page: int, size:
     """Puts pinned papers first, reads one page of rows, and says why each paper is on it."""
     keys = list(dict.fromkeys([*named, *answer.keys]))
     shown = window(keys, page, size, after)
-    rows = Paper.objects.listed().cards().in_bulk(keys[shown.start : shown.end])
+    rows = listed_by_key(keys[shown.start : shown.end])
     found.papers = [rows[key] for key in keys[shown.start : shown.end] if key in rows]
     found.total, found.page, found.pages = len(keys), shown.page, shown.pages
     found.start, found.next = shown.start, cursor(keys, shown)

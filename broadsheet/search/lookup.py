@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Q
 
 from broadsheet import identifiers
 from broadsheet.models import Alias, Author, Authorship, Paper
+from broadsheet.models.kept import Kept
+
+MOST_PINNED = 20
+
+# Every search asks these two.
+_TITLED = Kept(lambda: Paper.objects.listed().filter(title_key=0).values("pk", "hotness"))
+_BY_KEY = Kept(lambda: Author.objects.filter(pk=0))
 
 
 def by_identifier(text: str) -> Paper | None:
@@ -37,17 +45,21 @@ def pinned(text: str, named: Sequence[str]) -> list[int]:
     """Keys of the listed papers that have exactly this title or are named in it by canonical identifiers,
     those with the title first. One query."""
     title = identifiers.title_key(text)
-    meant = Q(title_key=title)
-    if named:
-        meant |= Q(identifier__in=named) | Q(
-            pk__in=Alias.objects.filter(identifier__in=named).values("paper")
-        )
+    if not named:
+        _, titled = _TITLED.rows(title, most=MOST_PINNED)
+        return [key for key, _ in sorted(titled, key=lambda row: (-row[1], row[0]))]
+    meant = (
+        Q(title_key=title)
+        | Q(identifier__in=named)
+        | Q(pk__in=Alias.objects.filter(identifier__in=named).values("paper"))
+    )
     found = Paper.objects.listed().filter(meant).order_by("-hotness", "pk").values_list("pk", "title_key")
-    return [key for key, its in sorted(found[:20], key=lambda each: each[1] != title)]
+    return [key for key, its in sorted(found[:MOST_PINNED], key=lambda each: each[1] != title)]
 
 
 def author_named(text: str) -> Author | None:
-    return Author.objects.filter(pk=identifiers.author_key(identifiers.author_slug(text))).first()
+    row = _BY_KEY.row(identifiers.author_key(identifiers.author_slug(text)))
+    return Author.from_db(connection.alias, *row) if row else None
 
 
 def papers_by(author: Author, page: int = 1, per_page: int | None = None) -> tuple[list[Paper], int]:

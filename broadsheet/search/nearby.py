@@ -13,6 +13,7 @@ from broadsheet import doors, scoring
 from broadsheet.embedders import EmbedderUnavailable
 from broadsheet.index import Filter, Floats, Index, IndexTrouble, Words
 from broadsheet.models import Paper
+from broadsheet.models.cards import listed_by_key
 from broadsheet.search import answering, documents
 from broadsheet.search.filters import FUNCTION_WORDS, UNNARROWED, Narrowing
 from broadsheet.search.found import SORTS, Found, Reason, Sort, cursor, window
@@ -72,7 +73,7 @@ def like(
     if sort != "relevance":
         keys = answering.in_order(keys, sort)
     shown = window(keys, page, per_page or settings.PAGE_SIZE, after)
-    rows = Paper.objects.listed().cards().in_bulk(keys[shown.start : shown.end])
+    rows = listed_by_key(keys[shown.start : shown.end])
     found.papers = [rows[key] for key in keys[shown.start : shown.end] if key in rows]
     found.total, found.page, found.pages = len(keys), shown.page, shown.pages
     found.start, found.next = shown.start, cursor(keys, shown)

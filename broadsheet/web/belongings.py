@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from broadsheet import community, exports, text
-from broadsheet.community import blocking
+from broadsheet.community import blocking, claiming, submitting, talking
 from broadsheet.models import (
     Ballot,
     Collection,
@@ -38,10 +38,13 @@ from broadsheet.web.context import address, base
 from broadsheet.web.limits import DAY, HOUR, MINUTE, Limit
 from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
+from broadsheet.web.talk import html_of, plain_title
 
 PAGE = 30
 # A later page of somebody's votes than this is nobody's to leaf to.
 PAGES_MOST = 100
+# What the side of a reader's page names of each kind.
+LISTED = 20
 
 
 # --- the page that others see ----------------------------------------------------------------------------
@@ -69,11 +72,47 @@ def reader(request: HttpRequest, name: str) -> HttpResponse:
     if whom.show_comments or own:
         said = Comment.objects.filter(reader=whom, hidden=False, withdrawn_at=None, paper__hidden=False)
         known["comments"] = said.count()
+    known["wrote"] = [
+        (claim.paper.get_absolute_url(), plain_title(claim.paper))
+        for claim in claiming.claims_of(whom)[:LISTED]
+    ]
+    known["brought"] = [
+        (one.paper.get_absolute_url(), plain_title(one.paper))
+        for one in submitting.listed_of(whom, LISTED)
+        if one.paper
+    ]
     if whom.show_collections or own:
         public = Collection.objects.filter(reader=whom, visibility="public")
         known["collections"] = list(public.order_by("-pk")[:20])
         known["interests"] = list(Interest.objects.filter(reader=whom, visibility="public")[:20])
     return render(request, "reader.html", known)
+
+
+@require_safe
+def comments(request: HttpRequest, username: str) -> HttpResponse:
+    """What a reader has said that everybody may read, the newest first, if they let it be listed."""
+    whom = Reader.objects.filter(username__iexact=username, is_active=True).first()
+    mine = access.reader_of(request)
+    if whom is None or not (whom.show_comments or (mine is not None and mine.pk == whom.pk)):
+        raise Http404("There is no such list, or it is kept private.")
+    if whom.username != username:
+        return access.see(f"{whom.get_absolute_url()}/comments")
+    rows = talking.comments_by(whom)
+    total = rows.count()
+    page, pages = page_number(request), min(PAGES_MOST, max(1, -(-total // PAGE)))
+    if page > pages:
+        raise PageOutOfRange(pages)
+    found = list(rows[(page - 1) * PAGE : page * PAGE])
+    names = talking.known_names([name for one in found for name in talking.named(one.text)])
+    path = f"{whom.get_absolute_url()}/comments"
+    known = {
+        "whom": whom,
+        "rows": [(one, plain_title(one.paper), html_of(one.text, names)) for one in found],
+        "pager": Pager(path, "", page, pages, total),
+        "total": total,
+        "canonical": address(request, path),
+    }
+    return render(request, "community/said_by.html", known)
 
 
 def _votes(request: HttpRequest, whom: Reader) -> dict[str, Any]:

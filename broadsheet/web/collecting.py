@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from broadsheet import community, exports
 from broadsheet.community import collecting
 from broadsheet.models import Collection
-from broadsheet.web import access, cards, following, links, marks, papers
+from broadsheet.web import access, cards, following, links, marks, negotiation, papers
 from broadsheet.web.asked import page_number
 from broadsheet.web.context import address
 from broadsheet.web.guard import as_capability
@@ -70,6 +70,26 @@ def path_of(collection: Collection, secret: str = "") -> str:
 
 
 @require_safe
+def file(request: HttpRequest, form: str, key: int, secret: str = "") -> HttpResponse:
+    """A whole collection in one of the formats of `exports`, in its order."""
+    found = collecting.seen(key, access.reader_of(request), secret)
+    whole = collecting.all_items(found)
+    if not whole:
+        raise Http404("This collection is empty.")
+    response = papers.file(request, whole, form, exports.filename(found.name, form))
+    if secret or found.visibility != "public":
+        response.headers["Cache-Control"] = "private, no-store"
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _json_of(request: HttpRequest, key: int, secret: str = "") -> str:
+    """The same collection of our JSON API; one that a secret link opens is a feed."""
+    return f"/collections/{key}/{secret}.json" if secret else f"/api/v1/collections/{key}/papers"
+
+
+@require_safe
+@negotiation.also_as(file, _json_of)
 def collection(request: HttpRequest, key: int, secret: str = "") -> HttpResponse:
     """A collection's page, for its owner with the forms to change it."""
     reader = access.reader_of(request)
@@ -111,20 +131,6 @@ def collection(request: HttpRequest, key: int, secret: str = "") -> HttpResponse
     }
     response = render(request, "community/collection.html", known)
     return as_capability(response) if secret else response
-
-
-@require_safe
-def file(request: HttpRequest, form: str, key: int, secret: str = "") -> HttpResponse:
-    """A whole collection in one of the formats of `exports`, in its order."""
-    found = collecting.seen(key, access.reader_of(request), secret)
-    whole = collecting.all_items(found)
-    if not whole:
-        raise Http404("This collection is empty.")
-    response = papers.file(request, whole, form, exports.filename(found.name, form))
-    if secret or found.visibility != "public":
-        response.headers["Cache-Control"] = "private, no-store"
-        response.headers["X-Robots-Tag"] = "noindex"
-    return response
 
 
 @access.acts("collection.change", OFTEN, reads=True)

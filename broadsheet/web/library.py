@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from broadsheet import community, exports
 from broadsheet.community import collecting, interests, marks
 from broadsheet.models import MARKS, Paper
-from broadsheet.web import access, cards, papers
+from broadsheet.web import access, cards, negotiation, papers
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.limits import HOUR, Limit
 from broadsheet.web.marks import WORDS, named, own_buttons
@@ -69,6 +69,16 @@ def _meant(request: HttpRequest) -> Paper:
 
 
 @require_safe
+def file(request: HttpRequest, form: str, kind: str = "saved") -> HttpResponse:
+    """A whole list in one of the formats of `exports`."""
+    found = marks.all_marked(access.demand_reader(request), kind)
+    if not found:
+        raise Http404("This list is empty.")
+    return papers.file(request, found, form, exports.filename(LISTS[kind][1], form))
+
+
+@require_safe
+@negotiation.also_as(file)
 def library(request: HttpRequest, kind: str = "saved") -> HttpResponse:
     """One list, the newest mark first; `q` narrows it to words of titles and authors."""
     reader = access.demand_reader(request)
@@ -93,12 +103,3 @@ def library(request: HttpRequest, kind: str = "saved") -> HttpResponse:
         return render(request, "_more.html", known)
     known["collections"] = list(collecting.of_reader(reader, reader)[:8]) if kind == "saved" else []
     return render(request, "community/library.html", known)
-
-
-@require_safe
-def file(request: HttpRequest, form: str, kind: str = "saved") -> HttpResponse:
-    """A whole list in one of the formats of `exports`."""
-    found = marks.all_marked(access.demand_reader(request), kind)
-    if not found:
-        raise Http404("This list is empty.")
-    return papers.file(request, found, form, exports.filename(LISTS[kind][1], form))

@@ -11,8 +11,6 @@ FEEDS = (
     ("atom", "application/atom+xml", "Atom"),
     ("json", "application/feed+json", "JSON Feed"),
 )
-# Formats that make sense for many papers at once.
-CITATIONS = ("bib", "ris", "csl.json")
 
 
 def feeds(path: str, query: str = "") -> list[tuple[str, str, str]]:
@@ -21,11 +19,10 @@ def feeds(path: str, query: str = "") -> list[tuple[str, str, str]]:
     return [(f"{path}.{suffix}{tail}", kind, name) for suffix, kind, name in FEEDS]
 
 
-def citations(path: str, query: str = "", page: int = 1) -> list[tuple[str, str]]:
-    """(address, name) of the files that hold a page's papers as citations."""
-    pairs = [pair for pair in (query, f"p={page}" if page > 1 else "") if pair]
-    tail = f"?{'&'.join(pairs)}" if pairs else ""
-    return [(f"{path}.{suffix}{tail}", exports.FORMATS[suffix].label) for suffix in CITATIONS]
+def citations(path: str, query: str = "") -> list[tuple[str, str]]:
+    """(address, name) of the files that hold a whole list as citations, or its first thousand papers."""
+    tail = "&".join(pair for pair in (query, f"n={exports.MOST}") if pair)
+    return [(f"{path}.{made.extension}?{tail}", made.label) for made in exports.FORMATS.values()]
 
 
 def files(path: str) -> list[tuple[str, str, str]]:

@@ -14,9 +14,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from broadsheet import exports, trending
-from broadsheet.models import Paper
+from broadsheet.community import marks
 from broadsheet.trending import Filters, Listing, Window
-from broadsheet.web import access, cards, limits, links, papers
+from broadsheet.web import access, cards, limits, links, negotiation, papers
 from broadsheet.web.asked import filters_of, moment_of, page_number, wants_fragment
 from broadsheet.web.context import address
 from broadsheet.web.following import Button, button
@@ -27,7 +27,26 @@ HAS_WORDS = {"code": "With code", "models": "With models"}
 TABS = (("day", "Day"), ("week", "Week"), ("month", "Month"), ("trending", "Trending"), ("all", "All time"))
 
 
+def _json_of(request: HttpRequest, period: str = "day", key: str = "") -> str:
+    """The same listing of our JSON API."""
+    asked = {"key": key or newest_window(period).key if period not in ("trending", "all") else ""}
+    asked["category"] = filters_of(request).category
+    said = urlencode({name: value for name, value in asked.items() if value})
+    return f"/api/v1/listings/{period}{f'?{said}' if said else ''}"
+
+
 @require_safe
+def newest_file(request: HttpRequest, form: str, period: str = "day") -> HttpResponse:
+    return _file(request, newest_window(period), form)
+
+
+@require_safe
+def file(request: HttpRequest, form: str, period: str, key: str = "") -> HttpResponse:
+    return _file(request, trending.parse(period, key), form)
+
+
+@require_safe
+@negotiation.also_as(newest_file, _json_of)
 def newest(request: HttpRequest, period: str = "day") -> HttpResponse:
     """The newest day, week or month that has papers, under an address that never changes."""
     window = newest_window(period)
@@ -40,6 +59,7 @@ def newest(request: HttpRequest, period: str = "day") -> HttpResponse:
 
 
 @require_safe
+@negotiation.also_as(file, _json_of)
 def listing(request: HttpRequest, period: str, key: str = "") -> HttpResponse:
     window = trending.parse(period, key)
     filters, page, moment = filters_of(request), page_number(request), moment_of(request)
@@ -56,26 +76,15 @@ def _past(
     return _shown(request, trending.as_of(window, moment, filters, page, settings.PAGE_SIZE), moment)
 
 
-@require_safe
-def newest_file(request: HttpRequest, form: str, period: str = "day") -> HttpResponse:
-    return _file(request, newest_window(period), form)
-
-
-@require_safe
-def file(request: HttpRequest, form: str, period: str, key: str = "") -> HttpResponse:
-    return _file(request, trending.parse(period, key), form)
-
-
 def _file(request: HttpRequest, window: Window, form: str) -> HttpResponse:
-    """The papers of one page of a listing as citations, in the listing's order."""
-    found = trending.listing(window, filters_of(request), page_number(request))
+    """The papers of one page of a listing as citations, in the listing's order; `n` makes the page longer."""
+    many = negotiation.many(request, settings.PAGE_SIZE)
+    found = trending.listing(window, filters_of(request), page_number(request), many)
     if _is_empty(found):
         raise Http404(f"There are no papers in “{window.title}”.")
-    keys = [paper.pk for paper in found.papers]
     # Cards come without some columns that citations need.
-    whole = Paper.objects.prefetch_related("aliases").in_bulk(keys)
-    name = exports.filename(window.key, form)
-    return papers.file(request, [whole[key] for key in keys if key in whole], form, name)
+    whole = marks.whole([paper.pk for paper in found.papers])
+    return papers.file(request, whole, form, exports.filename(window.key or window.period, form))
 
 
 def newest_window(period: str) -> Window:
@@ -128,7 +137,7 @@ def _shown(request: HttpRequest, found: Listing, moment: datetime | None = None)
         "every_field": _href(window.path, Filters("", filters.has)),
         "canonical": address(request, _href(window.path, filters) if moment else pager.href(found.page)),
         "feeds": links.feeds(window.path, _with_share(filters.query, known["turned"])),
-        "exports": links.citations(window.path, filters.query, found.page),
+        "exports": links.citations(window.path, filters.query),
         "offer": found.page == 1,
         "follow": _follow(request, filters.category, bool(found.papers)),
         "calendar": f"/calendar?month={(_day_in(found) or trending.today()):%Y-%m}",

@@ -20,7 +20,7 @@ from broadsheet import community, exports, identifiers, search, text, trending
 from broadsheet.community import collecting, interests, submitting
 from broadsheet.models import Claim, Link, Paper, Submission
 from broadsheet.models.category import category_names
-from broadsheet.web import access, authors, cards, charts, errors, links, marks, talk, voting
+from broadsheet.web import access, authors, cards, charts, errors, links, marks, negotiation, talk, voting
 from broadsheet.web.alike import PATH, SIMILAR_SORTS, Several, ways
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address, base
@@ -72,7 +72,23 @@ def paper(request: HttpRequest, spelling: str) -> HttpResponse:
         return _taken_out(request, found)
     if found.identifier != spelling:
         return HttpResponsePermanentRedirect(found.get_absolute_url() + (f".{form}" if form else ""))
-    return file(request, [found], form, exports.filename(found, form)) if form else _page(request, found)
+    return _in_form(request, found, form or negotiation.form_of(request))
+
+
+def _in_form(request: HttpRequest, found: Paper, form: str | None) -> HttpResponse:
+    """The paper as its address or `Accept` wishes."""
+    path = found.get_absolute_url()
+    if form is None:
+        response = errors.answer(request, 406, negotiation.WRONG)
+    elif form == "json":
+        response = access.see(f"/api/v1{path}")
+    elif form:
+        response = file(request, [found], form, exports.filename(found, form))
+        response.headers["Content-Location"] = f"{path}.{form}"
+    else:
+        response = _page(request, found)
+    patch_vary_headers(response, ("Accept",))
+    return response
 
 
 def _taken_out(request: HttpRequest, found: Paper) -> HttpResponse:

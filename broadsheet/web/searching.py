@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -16,12 +17,13 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from broadsheet import exports, identifiers, search
-from broadsheet.models import Paper, Reader
+from broadsheet.community import marks
+from broadsheet.models import Reader
 from broadsheet.models.category import category_names
 from broadsheet.search import Found, Narrowing, Sort
 from broadsheet.search.filters import canonical_code
 from broadsheet.trending import Filters, PageOutOfRange
-from broadsheet.web import authors, cards, links, papers
+from broadsheet.web import authors, cards, links, negotiation, papers
 from broadsheet.web.access import SIGN_IN, reader_of
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address
@@ -127,7 +129,36 @@ class Asked:
             raise BadRequest(str(refusal)) from refusal
 
 
+NO_WORDS: Final = "Say what to search for: “q” holds the words, as in /search?q=newspapers."
+
+
 @require_safe
+def file(request: HttpRequest, form: str) -> HttpResponse:
+    """The papers of one page of a search as citations, in its order."""
+    asked = Asked.of(request)
+    if asked.nothing:
+        raise BadRequest(NO_WORDS)
+    many = negotiation.many(request, settings.PAGE_SIZE)
+    found = asked.answer(page_number(request), per_page=many)
+    if not found.papers:
+        raise Http404("This search finds no papers.")
+    # Cards come without some columns that citations need.
+    whole = marks.whole([paper.pk for paper in found.papers])
+    return papers.file(request, whole, form, exports.filename("search", form))
+
+
+def _json_of(request: HttpRequest) -> str:
+    """The same search of our JSON API, its filters as words."""
+    asked = Asked.of(request)
+    try:
+        query = search.as_text(asked.words, asked.narrowing)
+    except search.BadQuery as refusal:
+        raise BadRequest(str(refusal)) from refusal
+    return f"/api/v1/search?{urlencode({'q': query, 'sort': asked.sort})}"
+
+
+@require_safe
+@negotiation.also_as(file, _json_of)
 def results(request: HttpRequest) -> HttpResponse:
     """The whole page; to htmx, the papers of "Show more", or all of the results while one types."""
     fragment = wants_fragment(request)
@@ -211,7 +242,7 @@ def _known(request: HttpRequest, asked: Asked, found: Found) -> dict[str, Any]:
         "groups": _groups(asked, found),
         "suggestions": [(Asked(each.query).href, each.query, each.because) for each in found.suggestions],
         "feeds": links.feeds("/search", asked.query),
-        "exports": links.citations("/search", asked.query, found.page),
+        "exports": links.citations("/search", asked.query),
     }
     if said := identifiers.parse(found.query):
         known |= {"identifier": said.identifier, "home": identifiers.abstract_url(said.identifier)}
@@ -273,25 +304,6 @@ def _groups(asked: Asked, found: Found) -> list[tuple[str, list[Choice]]]:
 def _most(counts: dict[str, int]) -> Iterable[tuple[str, int]]:
     """Facets come with the most frequent first."""
     return islice(counts.items(), FACETS_SHOWN)
-
-
-@require_safe
-def file(request: HttpRequest, form: str) -> HttpResponse:
-    """The papers of one page of a search as citations, in its order."""
-    asked = Asked.of(request)
-    if asked.nothing:
-        raise BadRequest(NO_WORDS)
-    found = asked.answer(page_number(request))
-    if not found.papers:
-        raise Http404("This search finds no papers.")
-    keys = [paper.pk for paper in found.papers]
-    # Cards come without some columns that citations need.
-    whole = Paper.objects.prefetch_related("aliases").in_bulk(keys)
-    name = exports.filename("search", form)
-    return papers.file(request, [whole[key] for key in keys if key in whole], form, name)
-
-
-NO_WORDS: Final = "Say what to search for: “q” holds the words, as in /search?q=newspapers."
 
 
 @require_safe

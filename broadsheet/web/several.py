@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,8 +16,9 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from broadsheet import exports, identifiers, search, trending
+from broadsheet.community import marks
 from broadsheet.models import Alias, Paper
-from broadsheet.web import cards, links, papers
+from broadsheet.web import cards, links, negotiation, papers
 from broadsheet.web.alike import PATH, SIMILAR_SORTS, Several, ways
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.pager import Pager
@@ -38,6 +40,23 @@ class Chosen:
 
 
 @require_safe
+def file(request: HttpRequest, form: str) -> HttpResponse:
+    """The papers of one page of such a search as citations, in its order."""
+    asked, rows, _ = read(request)
+    if not asked.like:
+        raise BadRequest(NO_PAPERS)
+    many = negotiation.many(request, settings.PAGE_SIZE)
+    plus: Sequence[Paper] = [rows[name] for name in asked.like]
+    minus: Sequence[Paper] = [rows[name] for name in asked.unlike]
+    found = search.like(plus, minus, page_number(request), many, sort=cast("search.Sort", asked.sort))
+    if not found.papers:
+        raise Http404("This search finds no papers.")
+    whole = marks.whole([paper.pk for paper in found.papers])
+    return papers.file(request, whole, form, exports.filename("similar", form))
+
+
+@require_safe
+@negotiation.also_as(file)
 def several(request: HttpRequest) -> HttpResponse:
     """The page; with `add`, the way to the same page with one paper more."""
     asked, rows, strangers = read(request)
@@ -67,7 +86,7 @@ def several(request: HttpRequest) -> HttpResponse:
             (replace(asked, sort=key).href, word, key == asked.sort) for key, word in SIMILAR_SORTS.items()
         ],
         "feeds": links.feeds(PATH, asked.query),
-        "exports": links.citations(PATH, asked.query, found.page),
+        "exports": links.citations(PATH, asked.query),
         "pager": pager,
         "path": "/papers/all",
         "total": found.total,
@@ -142,23 +161,3 @@ def _chosen(asked: Several, rows: dict[str, Paper]) -> dict[str, Any]:
         "wanted": [chosen(name, asked.refusing(name)) for name in asked.like],
         "unwanted": [chosen(name, asked.wanting(name)) for name in asked.unlike],
     }
-
-
-@require_safe
-def file(request: HttpRequest, form: str) -> HttpResponse:
-    """The papers of one page of such a search as citations, in its order."""
-    asked, rows, _ = read(request)
-    if not asked.like:
-        raise BadRequest(NO_PAPERS)
-    plus: Sequence[Paper] = [rows[name] for name in asked.like]
-    minus: Sequence[Paper] = [rows[name] for name in asked.unlike]
-    found = search.like(plus, minus, page_number(request), sort=cast("search.Sort", asked.sort))
-    if not found.papers:
-        raise Http404("This search finds no papers.")
-    whole = Paper.objects.prefetch_related("aliases").in_bulk([paper.pk for paper in found.papers])
-    return papers.file(
-        request,
-        [whole[paper.pk] for paper in found.papers if paper.pk in whole],
-        form,
-        exports.filename("similar", form),
-    )

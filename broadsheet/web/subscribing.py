@@ -14,6 +14,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -236,7 +237,10 @@ def preview(request: HttpRequest) -> HttpResponse:
     """How an edition looks, made of today's papers for nobody."""
     form = "text" if request.GET.get("form") == "text" else "html"
     category = request.GET.get("category", "")
-    choices = Choices(key=category, form=form).checked()
+    try:
+        choices = Choices(key=category, form=form).checked()
+    except BadChoice as error:
+        raise BadRequest(str(error)) from error
     content = digest.sample(choices, datetime.now(UTC))
     if content is None:
         raise Http404("There are no papers yet, so there is no edition to show.")

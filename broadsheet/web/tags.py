@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django import template
+from django.forms import BoundField
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -19,6 +20,19 @@ register.filter("compact", words.compact)
 register.filter("many", words.many)
 register.filter("day", words.day)
 register.filter("moment", words.moment)
+
+
+@register.filter
+def called(field: BoundField) -> str:
+    """A form's field in the house's words."""
+    return words.FIELDS.get(str(field.label), str(field.label))
+
+
+@register.filter
+def bare(field: BoundField) -> SafeString:
+    """A form's field without words inside it: its label says what it is, also when something stands there."""
+    field.field.widget.attrs.pop("placeholder", None)
+    return field.as_widget()
 
 
 @register.simple_tag(takes_context=True)

@@ -7,6 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 _SPANS = ((timedelta(days=1), timedelta(hours=1), "h"), (timedelta(weeks=1), timedelta(days=1), "d"))
 
 
+# What the library of accounts calls the fields of its forms, and what we do.
+FIELDS = {
+    "Login": "Username or e-mail",
+    "Email": "E-mail",
+    "Current Password": "Your password now",
+    "New Password": "New password",
+    "New Password (again)": "New password once more",
+    "Password (again)": "Password once more",
+    "Passwordless": "It signs me in without a password",
+}
+
+
 def counted(number: int, unit: str, units: str = "") -> str:
     """`1 paper`, `1,204 papers`."""
     return f"{number:,} {unit if number == 1 else units or unit + 's'}"
