@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -104,6 +105,24 @@ def test_the_client_raises_its_own_errors_with_our_sentences(live_server: LiveSe
         api.paper_info("2503.09999")
     with pytest.raises(HfHubHTTPError, match="404"):
         api.read_paper("2503.09999")
+
+
+def test_an_answer_is_given_again_for_seconds_where_that_is_set(settings: Settings) -> None:
+    three_papers()
+    settings.API_MEMORY = 60
+    first = Client().get("/api/daily_papers?limit=9")
+    packed = Client().get("/api/daily_papers?limit=9", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.content) == first.content
+    Paper.objects.update(hotness=None)
+    again = Client().get("/api/daily_papers?limit=9")
+    assert again.content == first.content
+    assert "Accept-Encoding" in first.headers["Vary"]
+    assert Client().get("/api/daily_papers?limit=9", HTTP_HOST="localhost").json() == []
+    assert Client().get("/api/papers/2503.00007").status_code == 404
+    factories.paper(7)
+    assert Client().get("/api/papers/2503.00007").status_code == 200
+    settings.API_MEMORY = 0
+    assert Client().get("/api/daily_papers?limit=9").json()[0]["id"] == "2503.00007"
 
 
 def test_the_command_lists_searches_tells_and_reads(live_server: LiveServer, tmp_path: Path) -> None:

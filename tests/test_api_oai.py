@@ -206,6 +206,8 @@ def test_harvests_follow_tokens_and_dates_each_paper_once(
         ("verb=ListRecords", "badArgument"),
         ("verb=GetRecord&metadataPrefix=oai_dc", "badArgument"),
         ("verb=ListRecords&metadataPrefix=oai_dc&metadataPrefix=oai_dc", "badArgument"),
+        ("verb=ListRecords&metadataPrefix=a%20b", "badArgument"),
+        ("verb=ListRecords&metadataPrefix=oai_dc&set=cs::LG", "badArgument"),
         ("verb=ListRecords&metadataPrefix=oai_dc&from=yesterday", "badArgument"),
         ("verb=ListRecords&metadataPrefix=oai_dc&from=2020-01-02&until=2020-01-01", "badArgument"),
         ("verb=ListRecords&metadataPrefix=oai_dc&from=2020-01-01&until=2020-01-02T00:00:00Z", "badArgument"),

@@ -50,8 +50,27 @@ def test_the_package_searches_looks_up_and_recommends(live_server: LiveServer) -
     assert one.paperId not in {paper.paperId for paper in alike}
     from_lists = scholar.get_recommended_papers_from_lists(["ARXIV:2503.00001"], ["DOI:10.5555/12345678"])
     assert "A study of newspapers, part 2" in {paper.title for paper in from_lists}
+    people = scholar.get_paper_authors("ARXIV:2503.00001")
+    assert [each.name for each in people] == ["Ada Lovelace", "Reader Number1"]
+    assert list(scholar.get_paper_citations("ARXIV:2503.00001")) == []
+    assert list(scholar.get_paper_references("ARXIV:2503.00001")) == []
+    bulk = scholar.search_paper("study of newspapers", bulk=True, sort="publicationDate:desc")
+    assert len({paper.paperId for paper in bulk}) == 5
+    ada = scholar.search_author("Ada Lovelace")[0]
+    assert (ada.name, ada.paperCount) == ("Ada Lovelace", 6)
+    assert {each.name for each in scholar.search_author("reader")} >= {"Reader Number1", "Reader Number5"}
+    assert len(scholar.get_author(ada.authorId).papers) == 6
+    assert len({each.title for each in scholar.get_author_papers(ada.authorId, limit=4)}) == 6
+    people, unknown = scholar.get_authors([ada.authorId, "12"], return_not_found=True)
+    assert [each.name for each in people] == ["Ada Lovelace"]
+    assert unknown == ["12"]
+    assert "Looms that weave" in {each.title for each in scholar.get_autocomplete("looms th")}
+    told = scholar.search_snippet("newspapers", limit=2)
+    assert told[0].snippet.text.startswith("We read newspaper number")
     with pytest.raises(ObjectNotFoundException):
         scholar.get_paper("ARXIV:2503.09999")
+    with pytest.raises(ObjectNotFoundException):
+        scholar.get_author("12")
     with pytest.raises(BadQueryParametersException):
         scholar.get_paper("ARXIV:2503.00001", fields=["horoscope"])
 
@@ -70,6 +89,12 @@ def test_the_package_searches_looks_up_and_recommends(live_server: LiveServer) -
         ("/s2/graph/v1/paper/ffffffffffffffffffffffffffffffffffffffff", 404),
         ("/s2/graph/v1/paper/CorpusId:99999999999999999999999", 404),
         ("/s2/graph/v1/author/1", 404),
+        ("/s2/graph/v1/author/ada/papers", 404),
+        ("/s2/graph/v1/author/search", 400),
+        ("/s2/graph/v1/paper/search/bulk?query=a&sort=citationCount", 400),
+        ("/s2/graph/v1/paper/autocomplete", 400),
+        ("/s2/graph/v1/snippet/search?query=a&authors=b", 400),
+        ("/s2/graph/v1/paper/2503.09999/citations", 404),
         ("/s2/recommendations/v1/papers/forpaper/nothing", 404),
     ],
 )

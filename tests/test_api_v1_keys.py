@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -22,6 +23,7 @@ from broadsheet.models import (
     ApiKey,
     Comment,
     CommunityRules,
+    Message,
     Paper,
     Reader,
     Repeatable,
@@ -219,6 +221,17 @@ def test_a_key_is_made_shown_once_listed_and_revoked_on_its_page() -> None:
     assert Client().get("/api/v1/me", headers={"authorization": f"Bearer {told}"}).status_code == 401
 
 
+def test_its_reader_hears_of_every_new_key(settings: Settings) -> None:
+    settings.MAIL_FROM, settings.SMTP_URL = "papers@example.org", "smtp://127.0.0.1:1"
+    alice = people.reader("alice")
+    keys.make(alice, "unheard", ["read"], 0)
+    EmailAddress.objects.update(verified=True)
+    _, told = keys.make(alice, "a script", ["read", "vote"], 0)
+    (letter,) = Message.objects.all()
+    assert "“a script”" in letter.text
+    assert told not in letter.text
+
+
 def test_a_key_has_a_rate_of_its_own(settings: Settings) -> None:
     settings.API_LIMIT = 3
     one, other = Program(people.reader("alice")), Program(people.reader("bob"))
@@ -267,7 +280,9 @@ def test_talk_is_had_by_the_rules_of_the_pages() -> None:
     assert is_problem(other("PATCH", f"/comments/{key}", {"text": "Mine now."}), 404)
     assert ask("PATCH", f"/comments/{key}", {"text": "Look at figure 4."}).json()["edited_at"]
     assert is_problem(ask("POST", "/talk/2503.00001", {"text": " "}), 400)
-    assert is_problem(ask("POST", "/talk/2503.00001", {"txet": "x"}), 400)
+    mistyped = ask("POST", "/talk/2503.00001", {"txet": "x"})
+    assert is_problem(mistyped, 400)
+    assert {each["where"] for each in mistyped.json()["errors"]} == {"body.text", "body.txet"}
     for _ in range(2):
         assert ask("DELETE", f"/comments/{key}").json()["gone"]
     whole = Client().get("/api/v1/talk/2503.00001").json()
@@ -311,6 +326,7 @@ def test_a_library_and_collections_are_kept() -> None:
     assert is_problem(ask("POST", "/collections", {"name": "For the seminar"}), 409)
     for place, name in ((None, "2503.00001"), (1, "2503.00002"), (1, "2503.00002")):
         assert ask("PUT", f"{where}/papers/{name}", {"place": place, "note": "n"}).status_code == 204
+    assert ask("PUT", f"{where}/papers/2503.00001").status_code == 204
     page = ask("GET", f"{where}/papers?limit=1").json()
     assert page["papers"][0]["identifier"] == "2503.00002"
     rest = ask("GET", f"{where}/papers?limit=1&cursor={page['next']}").json()

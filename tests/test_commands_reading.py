@@ -155,6 +155,8 @@ def test_another_server_is_read_like_this_machine(live_server: LiveServer, setti
     both = said("export", "--id", "2503.00001", "2503.00002", "--as", "bib", *there)
     assert "@misc{lovelace2025study," in both
     assert "@misc{lovelace2025study-2," in both
+    picked = said("recommend", "--like", "2503.00001", "--window", "all", *there)
+    assert picked.count("\n    like “A study of newspapers, part 1”") == 2
     assert said("related", "2503.00001", *there).count("A study of newspapers") == 2
     assert said("export", "--month", "--as", "bib", *there).count("@misc{") == 3
     assert json.loads(said("paper", "2503.00001", "--json", *there))["licence"] == ""

@@ -42,7 +42,14 @@ WITHOUT_TOKEN = re.compile(r"^/(mail/events|notices/stop|subscription/unsubscrib
 
 # Other services' protocols, where a question may be sent as a form. It reads no session and changes nothing,
 # which the test below holds them to. Another one here is a decision, not an accident.
-QUESTIONS = {"/api/query", "/oai", "/mcp", "/s2/graph/v1/paper/batch", "/s2/recommendations/v1/papers/"}
+QUESTIONS = {
+    "/api/query",
+    "/oai",
+    "/mcp",
+    "/s2/graph/v1/author/batch",
+    "/s2/graph/v1/paper/batch",
+    "/s2/recommendations/v1/papers/",
+}
 
 FILLED = {
     "spelling": "2503.00001",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from broadsheet.api import arxiv, huggingface, mcp, oai, pwc, semantic_scholar, v1
+from broadsheet.api import arxiv, huggingface, mcp, oai, pwc, semantic_scholar, semantic_scholar_authors, v1
 
 HUGGINGFACE: list[URLPattern] = [
     path("api/daily_papers", huggingface.daily_papers),
@@ -18,7 +18,18 @@ HUGGINGFACE: list[URLPattern] = [
 SEMANTIC_SCHOLAR: list[URLPattern] = [
     path("s2/graph/v1/paper/search", semantic_scholar.found),
     path("s2/graph/v1/paper/search/match", semantic_scholar.matched),
+    path("s2/graph/v1/paper/search/bulk", semantic_scholar.in_bulk),
     path("s2/graph/v1/paper/batch", semantic_scholar.batch),
+    path("s2/graph/v1/paper/autocomplete", semantic_scholar.completed),
+    path("s2/graph/v1/snippet/search", semantic_scholar.snippets),
+    *(
+        path(f"s2/graph/v1/paper/<path:spelling>/{kind}", semantic_scholar.belonging, {"kind": kind})
+        for kind in ("authors", "citations", "references")
+    ),
+    path("s2/graph/v1/author/search", semantic_scholar_authors.found),
+    path("s2/graph/v1/author/batch", semantic_scholar_authors.batch),
+    path("s2/graph/v1/author/<str:key>/papers", semantic_scholar_authors.papers),
+    path("s2/graph/v1/author/<str:key>", semantic_scholar_authors.author),
     path("s2/graph/v1/paper/<path:spelling>", semantic_scholar.paper),
     path("s2/recommendations/v1/papers/forpaper/<path:spelling>", semantic_scholar.recommended),
     path("s2/recommendations/v1/papers/", semantic_scholar.recommended_from),

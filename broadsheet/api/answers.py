@@ -18,6 +18,7 @@ from django.core.exceptions import BadRequest, DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from broadsheet.api import memory
 from broadsheet.models import Link, Paper
 from broadsheet.web import errors
 from broadsheet.web.context import base
@@ -51,7 +52,7 @@ def public(*methods: str) -> Callable[[View[P]], View[P]]:
                 response.headers["Allow"] = ", ".join([*allowed, "OPTIONS"])
                 return readable(response)
             left, wait = count(request)
-            response = readable(view(request, *args, **kwargs))
+            response = memory.answered(request, lambda: readable(view(request, *args, **kwargs)))
             if settings.API_LIMIT:
                 response.headers["RateLimit"] = f'"api";r={left};t={wait}'
                 response.headers["RateLimit-Policy"] = (

@@ -88,12 +88,42 @@ def page(
         total = sum(index.facets(query, filter, ("has_code",))["has_code"].values())
         hits = index.lexical(query, filter, min(start + size, MOST_HITS), order) if size else []
         return Page([hit.key for hit in hits][start:], total)
+    if len(alternatives) == 1 and order is not None:
+        few = _all_but(index, alternatives[0], order, start, size)
+        if few is not None:
+            return few
     keys = _merged(index, alternatives, order or ("relevance" if sort == "relevance" else "newest"))
     if sort == "relevance":
         keys = keys[::-1] if ascending else keys
     elif order is None or len(alternatives) > 1:
         keys = _by_date(keys, sort, ascending)
     return Page(keys[start : start + size], len(keys))
+
+
+def _all_but(index: Index, asked: _Asked, order: Order, start: int, size: int) -> Page | None:
+    """A page where the only thing besides one question is one filter that no paper may pass: all are counted,
+    and only as many are read as the page needs. None where there is more to it."""
+    first, others = _one_filter(asked.within)
+    if others or asked.rows or len(asked.without) != 1:
+        return None
+    refused, more = _one_filter([first, asked.without[0]])
+    if more:
+        return None
+    query, end = _question(asked), start + size
+
+    def count(filter: Filter) -> int:
+        return sum(index.facets(query, filter, ("has_code",))["has_code"].values())
+
+    depth = 2 * end + 50
+    while True:
+        hits = index.lexical(query, first, min(depth, MOST_HITS), order) if size else []
+        keys = {hit.key for hit in hits}
+        keys -= _passing(index, asked.without[0], keys)
+        if len(keys) >= end or len(hits) < depth or depth >= MOST_HITS:
+            break
+        depth *= 4
+    found = [hit.key for hit in hits if hit.key in keys]
+    return Page(found[start:end], count(first) - count(refused))
 
 
 def _order(sort: Sort, ascending: bool) -> Order | None:

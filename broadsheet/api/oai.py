@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -59,6 +60,13 @@ _ARGUMENTS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         frozenset({"from", "until", "set", "metadataPrefix", "resumptionToken"}),
         frozenset({"metadataPrefix"}),
     ),
+}
+
+
+_UNRESERVED: Final = r"[A-Za-z0-9\-_.!~*'()]+"
+_SHAPES: Final = {
+    "metadataPrefix": re.compile(_UNRESERVED, re.ASCII),
+    "set": re.compile(f"{_UNRESERVED}(:{_UNRESERVED})*", re.ASCII),
 }
 
 
@@ -110,6 +118,9 @@ def _arguments(asked: QueryDict) -> tuple[str, dict[str, str]]:
             raise OaiError("badArgument", f"{verb} has no argument “{name[:40]}”.")
         if len(values) != 1 or not values[0]:
             raise OaiError("badArgument", f"“{name[:40]}” stands there once and says something.")
+        if name in _SHAPES and not _SHAPES[name].fullmatch(values[0]):
+            # It would be repeated in <request>, where the protocol's schema has no room for it.
+            raise OaiError("badArgument", f"“{name}” has signs that the protocol does not know.")
     told = {name: str(asked[name]) for name in asked}
     if "resumptionToken" in told:
         if len(told) != 2:

@@ -2,9 +2,9 @@
 
     SemanticScholar(api_url="http://127.0.0.1:8000/s2")
 
-Fields and errors as https://api.semanticscholar.org/api-docs describes them. What is not kept here
-(citations, venues, embeddings) is null or an empty list where it is asked for as a field, and refused where
-it would filter.
+Fields and errors as https://api.semanticscholar.org/api-docs describes them. What is not kept here (which
+paper cites which, venues, embeddings) is null or an empty list where it is asked for, and refused where it
+would filter. How often a paper is cited is told where a source has said so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 
-from broadsheet import identifiers, search
+from broadsheet import identifiers, search, trending
 from broadsheet.api.answers import Links, json, links_of, number, public, readable, words
 from broadsheet.models import Paper
 from broadsheet.models.category import category_names
@@ -27,6 +27,8 @@ from broadsheet.web.context import base
 MOST: Final = 100
 DEEPEST: Final = 1_000
 MOST_IN_BATCH: Final = 500
+IN_BULK: Final = 1_000
+SNIPPET: Final = 1_500
 LONGEST_QUERY: Final = 500
 NOT_KEPT: Final = (
     "publicationTypes",
@@ -54,26 +56,64 @@ def found(request: HttpRequest) -> HttpResponse:
     offset, size = number(request, "offset", 0, 0, DEEPEST), number(request, "limit", MOST, 1, MOST)
     if offset + size > DEEPEST:
         raise BadRequest(f"offset + limit must not be more than {DEEPEST:,}.")
-    fields = _fields(request)
-    answer = _search(request, offset, size)
+    fields = fields_of(request)
+    # A place and no key: the page begins exactly there.
+    answer = _search(request, f"{offset}.0", size)
     papers = answer.papers
-    told: dict[str, Any] = {"total": answer.total, "offset": offset, "data": _told(request, papers, fields)}
+    said: dict[str, Any] = {"total": answer.total, "offset": offset, "data": told(request, papers, fields)}
     if offset + size < min(answer.total, DEEPEST):
-        told["next"] = offset + size
-    return json(told)
+        said["next"] = offset + size
+    return json(said)
 
 
 @public()
 def matched(request: HttpRequest) -> HttpResponse:
     """The one paper that a title means."""
-    fields = _fields(request)
-    papers = _search(request, 0, 1).papers
+    fields = fields_of(request)
+    papers = _search(request, "0.0", 1).papers
     if not papers:
         raise Http404("Title match not found")
-    return json({"data": [{**each, "matchScore": 1.0} for each in _told(request, papers, fields)]})
+    return json({"data": [{**each, "matchScore": 1.0} for each in told(request, papers, fields)]})
 
 
-def _search(request: HttpRequest, offset: int, size: int) -> search.Found:
+@public()
+def in_bulk(request: HttpRequest) -> HttpResponse:
+    """Pages of 1,000: `query`, `fields`, `year`, `token`, `sort` (publicationDate:desc, or by relevance)."""
+    sort = request.GET.get("sort", "")
+    if sort not in ("", "publicationDate:desc"):
+        raise BadRequest("Here “sort” is publicationDate:desc, or is left out: the most relevant come first.")
+    fields, token = fields_of(request), words(request, "token", 40)
+    answer = _search(request, token or "0.0", IN_BULK, "date" if sort else "relevance")
+    papers = told(request, answer.papers, fields)
+    return json({"total": answer.total, "token": answer.next or None, "data": papers})
+
+
+@public()
+def completed(request: HttpRequest) -> HttpResponse:
+    """Papers whose titles begin as `query` does, while somebody types."""
+    query = words(request, "query", 100)
+    if not query:
+        raise BadRequest("Missing required parameter: “query”.")
+    try:
+        papers = search.search(query, per_page=10, typing=True).papers
+    except search.BadQuery as refusal:
+        raise BadRequest(str(refusal)) from refusal
+    return json({"matches": [_completion(each) for each in papers]})
+
+
+@public()
+def snippets(request: HttpRequest) -> HttpResponse:
+    """Papers for a `query` with the beginning of their abstracts, the only text that is kept here."""
+    size = number(request, "limit", 10, 1, MOST)
+    for name in ("paperIds", "authors", "insertedBefore"):
+        if name in request.GET:
+            raise BadRequest(f"Snippets are not filtered by “{name}” here.")
+    answer = _search(request, "0.0", size)
+    data = [_snippet(place, each) for place, each in enumerate(answer.papers, 1)]
+    return json({"data": data, "retrievalVersion": "broadsheet"})
+
+
+def _search(request: HttpRequest, after: str, size: int, sort: search.Sort = "relevance") -> search.Found:
     for name in NOT_KEPT:
         if name in request.GET:
             raise BadRequest(f"“{name}” is not kept here, so nothing can be filtered by it.")
@@ -81,8 +121,7 @@ def _search(request: HttpRequest, offset: int, size: int) -> search.Found:
     if not query:
         raise BadRequest("Missing required parameter: “query”.")
     try:
-        # A place and no key: the page begins exactly there.
-        return search.search(query, per_page=size, after=f"{offset}.0", narrowing=_years(request))
+        return search.search(query, per_page=size, after=after, narrowing=_years(request), sort=sort)
     except search.BadQuery as refusal:
         raise BadRequest(str(refusal)) from refusal
 
@@ -98,51 +137,62 @@ def _years(request: HttpRequest) -> Narrowing:
 
 @public()
 def paper(request: HttpRequest, spelling: str) -> HttpResponse:
-    fields = _fields(request)
+    fields = fields_of(request)
     known = _named([spelling])[0]
     if known is None:
         raise Http404(f"Paper with id {spelling[:100]} not found")
-    return json(_told(request, [known], fields)[0])
+    return json(told(request, [known], fields)[0])
+
+
+@public()
+def belonging(request: HttpRequest, spelling: str, kind: str) -> HttpResponse:
+    """A paper's authors; the papers that it cites and that cite it, of which none are kept."""
+    known = _named([spelling])[0]
+    if known is None:
+        raise Http404(f"Paper with id {spelling[:100]} not found")
+    size, offset = number(request, "limit", MOST, 1, 1_000), number(request, "offset", 0, 0, 10_000)
+    data = _authors(known, Links({}), "")[offset : offset + size] if kind == "authors" else []
+    return json({"offset": offset, "data": data})
 
 
 @public("POST")
 def batch(request: HttpRequest) -> HttpResponse:
     """`{"ids": […]}`, at most 500: as many papers, null for those that are not here."""
-    fields = _fields(request)
-    names = _listed(_body(request), "ids", least=1)
+    fields = fields_of(request)
+    names = listed(body_of(request), "ids", least=1)
     papers = _named(names)
-    told = iter(_told(request, [each for each in papers if each], fields))
-    return json([next(told) if each else None for each in papers])
+    found = iter(told(request, [each for each in papers if each], fields))
+    return json([next(found) if each else None for each in papers])
 
 
 @public()
 def recommended(request: HttpRequest, spelling: str) -> HttpResponse:
     """Papers like this one; `limit` 1 to 500, of which there may be fewer."""
     size = number(request, "limit", MOST, 1, 500)
-    fields = _fields(request)
+    fields = fields_of(request)
     known = _named([spelling])[0]
     if known is None:
         raise Http404(f"Paper with id {spelling[:100]} not found")
-    return json({"recommendedPapers": _told(request, search.related(known, per_page=size).papers, fields)})
+    return json({"recommendedPapers": told(request, search.related(known, per_page=size).papers, fields)})
 
 
 @public("POST")
 def recommended_from(request: HttpRequest) -> HttpResponse:
     """Papers like those of `positivePaperIds` and unlike those of `negativePaperIds`."""
     size = number(request, "limit", MOST, 1, 500)
-    fields = _fields(request)
-    body = _body(request)
-    plus = [each for each in _named(_listed(body, "positivePaperIds", least=1)) if each]
-    minus = [each for each in _named(_listed(body, "negativePaperIds", least=0)) if each]
+    fields = fields_of(request)
+    body = body_of(request)
+    plus = [each for each in _named(listed(body, "positivePaperIds", least=1)) if each]
+    minus = [each for each in _named(listed(body, "negativePaperIds", least=0)) if each]
     if not plus:
         raise Http404("None of positivePaperIds is here.")
-    return json({"recommendedPapers": _told(request, search.like(plus, minus, per_page=size).papers, fields)})
+    return json({"recommendedPapers": told(request, search.like(plus, minus, per_page=size).papers, fields)})
 
 
 # --- reading what was asked -----------------------------------------------------------------------------
 
 
-def _body(request: HttpRequest) -> dict[str, Any]:
+def body_of(request: HttpRequest) -> dict[str, Any]:
     try:
         found = text_json.loads(request.body)
     except (ValueError, RecursionError) as error:
@@ -152,7 +202,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return found
 
 
-def _listed(body: Mapping[str, Any], name: str, least: int) -> list[str]:
+def listed(body: Mapping[str, Any], name: str, least: int) -> list[str]:
     found = body.get(name) or []
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise BadRequest(f"“{name}” is a list of texts.")
@@ -177,21 +227,22 @@ def _named(names: Sequence[str]) -> list[Paper | None]:
             said = identifiers.parse(spelling[:500])
             if said:
                 others[name] = said.identifier
-    listed = Paper.objects.listed()
-    by_key = listed.in_bulk(list(keys.values()))
+    here = Paper.objects.listed()
+    by_key = here.in_bulk(list(keys.values()))
     wanted = list(others.values())
-    by_name = {each.identifier: each for each in listed.filter(identifier__in=wanted)}
+    by_name = {each.identifier: each for each in here.filter(identifier__in=wanted)}
     missing = [each for each in wanted if each not in by_name]
     if missing:
-        for each in listed.filter(aliases__identifier__in=missing).prefetch_related("aliases"):
+        for each in here.filter(aliases__identifier__in=missing).prefetch_related("aliases"):
             by_name.update({alias.identifier: each for alias in each.aliases.all()})
     return [by_key.get(keys[name]) if name in keys else by_name.get(others.get(name, "")) for name in names]
 
 
-def _fields(request: HttpRequest) -> list[str]:
-    """The top-level fields that are wanted; parts of a field (`authors.name`) bring the whole."""
-    said = words(request, "fields", 2_000) or "title"
-    wanted = list(dict.fromkeys(each.strip().partition(".")[0] for each in said.split(",") if each.strip()))
+def fields_of(request: HttpRequest, said: Sequence[str] = ()) -> list[str]:
+    """The top-level fields that are wanted, or that `said` names; parts of a field (`authors.name`) bring the
+    whole."""
+    asked = said or (words(request, "fields", 2_000) or "title").split(",")
+    wanted = list(dict.fromkeys(each.strip().partition(".")[0] for each in asked if each.strip()))
     if unknown := [each for each in wanted if each not in _FIELDS]:
         raise BadRequest(f"Unrecognized or unsupported fields: [{', '.join(unknown)[:200]}]")
     return wanted
@@ -200,10 +251,39 @@ def _fields(request: HttpRequest) -> list[str]:
 # --- what goes out -----------------------------------------------------------------------------------------
 
 
-def _told(request: HttpRequest, papers: Sequence[Paper], fields: Sequence[str]) -> list[dict[str, Any]]:
+def told(request: HttpRequest, papers: Sequence[Paper], fields: Sequence[str]) -> list[dict[str, Any]]:
     links, here = links_of(papers), base(request)
     wanted = list(dict.fromkeys(["paperId", *fields]))
-    return [{name: _FIELDS[name](each, links[each.pk], here) for name in wanted} for each in papers]
+    found = [{name: _FIELDS[name](each, links[each.pk], here) for name in wanted} for each in papers]
+    if "citationCount" in wanted:
+        counts = trending.citations([each.pk for each in papers])
+        for each, said in zip(papers, found, strict=True):
+            said["citationCount"] = counts.get(each.pk)
+    return found
+
+
+def _completion(paper: Paper) -> dict[str, str]:
+    names = [identifiers.surname(name) for name in paper.authors[:2]]
+    who = f"{names[0]} et al." if len(paper.authors) > 2 else " & ".join(names)
+    year = f", {paper.month_date.year}" if paper.month_date else ""
+    return {"id": f"{paper.pk:040x}", "title": paper.title, "authorsYear": who + year}
+
+
+def _snippet(place: int, paper: Paper) -> dict[str, Any]:
+    text = paper.abstract[:SNIPPET]
+    told = {"text": text, "snippetKind": "abstract", "section": None, "annotations": None}
+    known = {
+        "corpusId": str(paper.pk),
+        "title": paper.title,
+        "authors": paper.authors,
+        "openAccessInfo": {"license": paper.licence or None, "status": None, "disclaimer": None},
+    }
+    return {
+        # The order is known, how near each is is not told.
+        "score": round(1 / place, 4),
+        "paper": known,
+        "snippet": {**told, "snippetOffset": {"start": 0, "end": len(text)}},
+    }
 
 
 def _external(paper: Paper, links: Links, here: str) -> dict[str, Any]:

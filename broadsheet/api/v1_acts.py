@@ -258,6 +258,7 @@ def _said(request: HttpRequest, one: threads.Said, paper: Paper) -> dict[str, An
         "created_at": found.created_at,
         "edited_at": found.edited_at,
         "mine": one.mine,
+        "blocked": one.folded,
         "reactions": [
             {"kind": kind, "count": count, "mine": mine}
             for kind, count, mine in (one.reactions or [(kind, 0, False) for kind in REACTIONS])

@@ -198,9 +198,10 @@ def items(request: HttpRequest, key: Number, limit: Limit, cursor: Cursor) -> di
     summary="Put a paper into a collection",
     tags=["Collections"],
 )
-def put_item(request: HttpRequest, key: Number, identifier: str, body: ItemIn) -> Status[Any]:
+def put_item(request: HttpRequest, key: Number, identifier: str, body: ItemIn | None = None) -> Status[Any]:
     """Twice is once; the second time changes the note and the place, where they are named."""
     reader, paper = reader_of(request), named(identifier)
+    body = body or ItemIn(note=None, place=None)
     collecting.put(reader, key, paper.pk, body.note)
     if body.place is not None:
         collecting.move(reader, key, paper.pk, body.place)

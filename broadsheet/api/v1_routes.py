@@ -10,7 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from broadsheet import __version__, search, trending
-from broadsheet.api import v1, v1_acts, v1_keeping, v1_webhooks
+from broadsheet.api import v1, v1_acts, v1_keeping, v1_recommending, v1_webhooks
 from broadsheet.api.v1_shapes import (
     Cursor,
     FoundOut,
@@ -46,13 +46,19 @@ REFUSALS: dict[Any, Any] = dict.fromkeys((400, 401, 404, 405, 429), Problem)
 @api.exception_handler(ValidationError)
 def _not_valid(request: HttpRequest, error: Any) -> HttpResponse:
     wrong = [
-        {"where": ".".join(map(str, each.get("loc", ())))[:100], "detail": str(each.get("msg", ""))[:200]}
+        {"where": _where(each.get("loc", ())), "detail": str(each.get("msg", ""))[:200]}
         for each in error.errors[:20]
     ]
     first = error.errors[0]
     where = str(first.get("loc", ("",))[-1])
     sentence = f"“{where[:40]}”: {str(first.get('msg', 'is not valid'))[:200]}."
     return v1.problem(400, sentence, errors=wrong)
+
+
+def _where(place: tuple[Any, ...]) -> str:
+    """`body.text`: where it stands, and the name that was sent; the framework names its argument between."""
+    names = [str(each) for each in place]
+    return ".".join([*names[:1], *(names[2:] if names[1:2] == ["body"] else names[1:])])[:100]
 
 
 @api.exception_handler(HttpError)
@@ -169,3 +175,4 @@ def paper(request: HttpRequest, identifier: str) -> dict[str, Any]:
 api.add_router("", v1_acts.router)
 api.add_router("", v1_keeping.router)
 api.add_router("", v1_webhooks.router)
+api.add_router("", v1_recommending.router)

@@ -168,6 +168,7 @@ class CommentOut(Schema):
     created_at: datetime
     edited_at: datetime | None
     mine: bool
+    blocked: bool = Field(description="its reader is one whom you block")
     reactions: list[ReactionOut]
 
 

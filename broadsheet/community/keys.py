@@ -14,11 +14,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from broadsheet import text
+from broadsheet import mail, text
+from broadsheet.community.proofs import verified_addresses
 from broadsheet.community.refusals import Refused
 from broadsheet.models import SCOPES, ApiKey, Reader, Repeatable
 
@@ -67,7 +69,22 @@ def make(reader: Reader, name: str, scopes: Iterable[str], days: int) -> tuple[A
             )
     except IntegrityError as error:
         raise Refused(f"You have a key called “{said}” already.") from error
+    _tell(made)
     return made, told
+
+
+def _tell(made: ApiKey) -> None:
+    """A key outlives a session, so its reader hears of every new one."""
+    reader = made.reader
+    if not mail.is_set_up() or reader.email.lower() not in verified_addresses(reader):
+        return
+    mail.post(
+        reader.email,
+        f"{settings.SITE_NAME}: a new key for programs",
+        f"A key called “{made.name}” was made for your account. It may: {', '.join(made.scopes)}.\n\n"
+        f"If that was not you, revoke it and change your password:\n{mail.origin()}/account/keys\n",
+        key=f"key:{made.pk}",
+    )
 
 
 def holder(told: str) -> ApiKey | None:

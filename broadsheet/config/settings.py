@@ -316,6 +316,8 @@ REMOTE = _web_address("BROADSHEET_REMOTE", "")
 # The languages of other programs (docs/api.md): who refuses in which words, by the beginning of the address,
 # the first that fits; and how often one address may ask for data in a minute (0: as often as it likes).
 API_LIMIT = _number("BROADSHEET_API_LIMIT", 1_200, 0, 1_000_000)
+# For how many seconds their answers may be given again to whoever asks the same (0: never).
+API_MEMORY = _number("BROADSHEET_API_MEMORY", 0 if "pytest" in sys.modules else 5, 0, 60)
 DIALECTS = (
     ("/api/query", "broadsheet.api.arxiv.refuse"),
     ("/oai", "broadsheet.api.oai.refuse"),

@@ -91,6 +91,10 @@ class Elsewhere:
         papers: list[dict[str, Any]] = found["papers"]
         return papers
 
+    def recommended(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """`like`, `not`, `text`, `days`, `limit`."""
+        return self._json("recommendations", {**asked, "limit": min(asked["limit"], AT_ONCE)})
+
     def file(self, path: str, **asked: Any) -> str:
         """What stands at an address, as text."""
         return str(self._get(path, asked).text)
@@ -119,8 +123,8 @@ class Elsewhere:
         """The answer; None where `missing` is expected and nothing is there."""
         import httpx2
 
-        said = {name: value for name, value in asked.items() if value not in ("", None)}
-        url = f"{self.base}{path}" + (f"?{urlencode(said)}" if said else "")
+        said = {name: value for name, value in asked.items() if value not in ("", None, [])}
+        url = f"{self.base}{path}" + (f"?{urlencode(said, doseq=True)}" if said else "")
         headers = {"Accept": "application/json, */*;q=0.5", "User-Agent": f"broadsheet/{__version__}"}
         try:
             answer = httpx2.get(url, headers=headers, timeout=PATIENCE, follow_redirects=True)

@@ -101,8 +101,14 @@ def _table(shown: Shown) -> Iterable[str]:
         day = each["listed_on"] or each["month"] or ""
         facts = f"{start}{each['identifier']:<{names}}  {day:<10}  {each['votes']:>{votes}}  "
         yield facts + _fitting(_line(each["title"]), len(facts))
-        if each.get("why"):
-            yield f"    {each['why']}"
+        if why := _why(each):
+            yield f"    {why}"
+
+
+def _why(each: Row) -> str:
+    """In words: a sentence, or the names of what a score is made of."""
+    why = each.get("why") or ""
+    return why if isinstance(why, str) else ", ".join(str(term["label"]) for term in why)
 
 
 def _fitting(words: str, before: int) -> str:
@@ -140,5 +146,5 @@ def _facts(each: Row) -> Iterable[tuple[str, str]]:
     yield "Listed", each["listed_on"] or each["month"] or ""
     yield "Categories", exports.marked(", ".join(each["categories"]))
     yield "Votes", str(each["votes"])
-    yield "Why", exports.marked(each.get("why") or "")
+    yield "Why", exports.marked(_why(each))
     yield "Page", f"<{each['url']}>"

@@ -10,9 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from broadsheet import recommendations
-from broadsheet.management import showing
+from broadsheet import recommendations, trending
+from broadsheet.management import elsewhere, showing
 from broadsheet.management.commands.related import named
+from broadsheet.management.elsewhere import Elsewhere
 from broadsheet.management.plainly import at_hand
 from broadsheet.management.showing import Shown
 from broadsheet.models import Interest, Reader
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--window", type=window, default=30, help="7d, 30d (default) or all")
         parser.add_argument("--limit", type=int, default=10, help="at most so many papers (default 10)")
         showing.arguments(parser)
+        elsewhere.argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         said = bool(options["like"] or options["text"].strip())
@@ -53,25 +55,34 @@ class Command(BaseCommand):
                 "Name at least one paper with --like, or say with --text what you look for, or name an "
                 "--interest."
             )
-        with at_hand(self.stderr.write):
-            found = _found(options)
-        showing.write(_shown(found), options["form"], self.stdout.write)
+        if whose and options["remote"]:
+            raise CommandError(f"--{whose[0]} is somebody of this machine; leave it out with --remote.")
+        if options["remote"]:
+            shown = _remote(Elsewhere(options["remote"]), options)
+        else:
+            with at_hand(self.stderr.write):
+                shown = _shown(_found(options))
+        showing.write(shown, options["form"], self.stdout.write)
 
 
 def _found(options: dict[str, Any]) -> recommendations.Picks:
     if options["interest"] or options["reader"]:
         return _taught(options)
     plus, minus = ([named(each) for each in options[side]] for side in ("like", "not"))
-    days = options["window"]
-    first: date | None = timezone.now().date() - timedelta(days=days) if days else None
+    first = _first(options["window"])
     limit = max(1, min(options["limit"], 200))
     return recommendations.for_examples(plus, minus, text=options["text"], first=first, limit=limit)
 
 
+def _first(days: int) -> date | None:
+    """Counted back from today, or from the newest day that has papers where that was longer ago."""
+    last = min(timezone.now().date(), trending.newest_day() or date.max)
+    return last - timedelta(days=days) if days else None
+
+
 def _taught(options: dict[str, Any]) -> recommendations.Picks:
     """What an interest, or a reader's own page, finds."""
-    days, limit = options["window"], max(1, min(options["limit"], 200))
-    first = timezone.now().date() - timedelta(days=days) if days else None
+    first, limit = _first(options["window"]), max(1, min(options["limit"], 200))
     if name := options["reader"]:
         reader = Reader.objects.filter(username__iexact=name).first()
         if reader is None:
@@ -99,3 +110,10 @@ def window(text: str) -> int:
 def _shown(found: recommendations.Picks) -> Shown:
     rows = [showing.row(pick.paper, points=pick.points, why=pick.why) for pick in found.picks]
     return Shown("", rows, {"notes": found.notes}, found.notes)
+
+
+def _remote(there: Elsewhere, options: dict[str, Any]) -> Shown:
+    asked = {name: options[name] for name in ("like", "not", "text", "limit")}
+    told = there.recommended({**asked, "days": options["window"]})
+    rows = [elsewhere.row(each, points=each["points"], why=each["why"]) for each in told["papers"]]
+    return Shown("", rows, {"notes": told["notes"]}, told["notes"])
