@@ -18,6 +18,7 @@ import http.client
 import json
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -296,7 +297,13 @@ def _abstracts(household: Household) -> list[str]:
         return [text for (text,) in rows if text]
 
 
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(given: Sequence[str] | None = None) -> int:
+    # Whoever ends us must not leave a site and a small disk behind.
+    signal.signal(signal.SIGTERM, _interrupted)
     parser = argparse.ArgumentParser(prog="python -m bench.breaking", description=__doc__)
     parser.add_argument("--papers", type=int, default=6_000)
     parser.add_argument("--home", type=Path, help="a copy of this data folder's papers")

@@ -22,17 +22,17 @@ DRAWN = 20_000
 SEED = 11
 LISTED = 500
 
-ALL = Recipe(weights=(1.0, 0.5, 1.0))
-TWO = replace(ALL, weights=(1.0, 0.5, 0.0))
+ALL = Recipe(weights=(1.0, 0.7, 1.0))
+TWO = replace(ALL, weights=(1.0, 0.7, 0.0))
 RECIPES: dict[str, Recipe] = {
     "words (BM25)": replace(ALL, weights=(1.0, 0.0, 0.0)),
     "static": replace(ALL, weights=(0.0, 1.0, 0.0)),
     "MiniLM": replace(ALL, weights=(0.0, 0.0, 1.0)),
-    "words + static × 0.5": TWO,
-    "words + static × 0.5, 200 re-ranked": replace(TWO, rerank=200, trust=0.5),
+    "words + static × 0.7": TWO,
+    "words + static × 0.7, 200 re-ranked": replace(TWO, rerank=200, trust=0.5),
     "words + MiniLM": replace(ALL, weights=(1.0, 0.0, 1.0)),
-    "words + static × 0.5 + MiniLM": ALL,
-    "words + static × 0.5 + MiniLM, 200 re-ranked": replace(ALL, rerank=200, trust=0.3),
+    "words + static × 0.7 + MiniLM": ALL,
+    "words + static × 0.7 + MiniLM, 200 re-ranked": replace(ALL, rerank=200, trust=0.3),
 }
 
 

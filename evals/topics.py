@@ -25,16 +25,16 @@ LISTED = 1_000  # asked of each list once; recipes then take what they need
 WORDS_ONLY = Recipe(weights=(1.0, 0.0))
 STATIC_ONLY = Recipe(weights=(0.0, 1.0))
 PLAIN = Recipe()
-FUSED = replace(PLAIN, weights=(1.0, 0.5))
+FUSED = replace(PLAIN, weights=(1.0, 0.7))
 DEFAULT = replace(FUSED, rerank=200, trust=0.4)
 
 CHOSEN: dict[str, Recipe] = {
     "words (BM25)": WORDS_ONLY,
     "static vectors": STATIC_ONLY,
     "plain fusion (RRF, k = 60)": PLAIN,
-    "fusion, static at half weight": FUSED,
+    "fusion, static at 0.7": FUSED,
     "words, first 200 re-ranked": replace(WORDS_ONLY, rerank=200, trust=0.4),
-    "half-weight fusion, first 200 re-ranked (ours)": DEFAULT,
+    "that fusion, first 200 re-ranked (ours)": DEFAULT,
 }
 
 # What was tried on the development half to choose the default: `python -m evals topics --explore`.

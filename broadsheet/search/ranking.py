@@ -28,7 +28,7 @@ class Recipe:
     """
 
     words: float = 1.0
-    meaning: float = 0.5
+    meaning: float = 0.7
     names: float = 1.0
     cited: float = 4.0
     k: float = 60.0
