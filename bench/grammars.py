@@ -37,6 +37,11 @@ _TEXTS = (
     "[202301010600 TO 20231231]", "[2023 TO", "[20240230 TO 20240101]", "[* TO *]", "TO]", "()", "é\u0301",
     "\u202e", "\U0001f600", "%", "\\", "::", "-", "AND", "x" * 300,
 )  # fmt: skip
+_LEGAL = (
+    "ti:graph", "au:hinton", "abs:diffusion", 'abs:"reward model"', "cat:cs.LG", "cat:math*", "all:electron",
+    "co:pages", "jr:letters", "id:2301.00001", "submittedDate:[202301010600 TO 20231231]", "all:net*",
+    "lastUpdatedDate:[20240101 TO 20240201]", "neural",
+)  # fmt: skip
 _JOINS = (" AND ", " OR ", " ANDNOT ", " ", "+", "(", ")", ") AND (", "AND", " ANDNOT ANDNOT ")
 _VERBS = (
     "Identify", "ListMetadataFormats", "ListSets", "GetRecord", "ListIdentifiers", "ListRecords",
@@ -51,6 +56,9 @@ _VALUES = (
 
 
 def arxiv_question(lot: random.Random) -> str:
+    """Every other one is a legal query with legal parameters, the rest are what nobody can mean."""
+    if lot.random() < 0.5:
+        return "/api/query?" + _written([("search_query", _legal(lot, 2)), ("max_results", "10")])
     words = [lot.choice(("", *_FIELDS)) + lot.choice(_TEXTS) for _ in range(lot.randint(0, 12))]
     query = "".join(word + lot.choice(_JOINS) for word in words)
     told = {"search_query": query} if lot.random() < 0.9 else {}
@@ -65,6 +73,13 @@ def arxiv_question(lot: random.Random) -> str:
         if lot.random() < 0.4:
             told[name] = lot.choice(values)
     return "/api/query?" + _written(list(told.items()))
+
+
+def _legal(lot: random.Random, depth: int) -> str:
+    if depth and lot.random() < 0.4:
+        parts = [_legal(lot, depth - 1) for _ in range(lot.randint(1, 3))]
+        return "(" + lot.choice((" AND ", " OR ", " ANDNOT ")).join(parts) + ")"
+    return lot.choice(_LEGAL)
 
 
 def oai_question(lot: random.Random) -> str:

@@ -153,7 +153,7 @@ def _step(
         )
 
 
-def _rows() -> Iterator[tuple[str, str, list[str]]]:
+def rows() -> Iterator[tuple[str, str, list[str]]]:
     """(title, abstract, categories) of papers, real ones where they are."""
     folder = Path(os.environ["BROADSHEET_DATA"])
     if (folder / "arxiv.parquet").exists():
@@ -173,7 +173,7 @@ def _titles() -> Iterator[str]:
     """Titles of other papers than those of the day, for interests and searches; from the start again where
     there are not enough."""
     while True:
-        for title, _, _ in islice(_rows(), DAY, None):
+        for title, _, _ in islice(rows(), DAY, None):
             yield " ".join(title.split())[:200]
 
 
@@ -196,7 +196,7 @@ def _fill(editions: int) -> dict[str, Any]:
             published_at=now - timedelta(days=1),
             announced_on=(now - timedelta(days=1)).date(),
         )
-        for number, (title, abstract, codes) in enumerate(islice(_rows(), DAY))
+        for number, (title, abstract, codes) in enumerate(islice(rows(), DAY))
     ]
     catalog.take_in(records, now=now)
     Outbox.objects.get_or_create(pk=1)

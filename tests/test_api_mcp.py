@@ -20,8 +20,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from broadsheet import doors, search
 from broadsheet.api import mcp
+from broadsheet.community import keys
 from broadsheet.models import SavedSearch
-from tests import factories
+from tests import factories, people
 from tests.conftest import PROJECT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
@@ -98,6 +99,32 @@ def test_the_client_calls_tools_over_standard_input_and_output(furnished: dict[s
     names, said = _finished(ask)
     assert names == READING | {"watch_topic", "check_alerts"}
     assert said.count("- **") == 3
+
+
+def test_a_key_brings_the_tools_that_keep_topics(client: Client) -> None:
+    factories.papers(2)
+    search.rebuild()
+    alice = people.reader("alice")
+    _, key = keys.make(alice, "agent", ["read", "library"], 30)
+    _, reads = keys.make(alice, "reader", ["read"], 30)
+
+    def ask(method: str, said: str, **params: Any) -> Any:
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        headers = {"Authorization": f"Bearer {said}"}
+        return client.post("/mcp", json.dumps(message), "application/json", headers=headers)
+
+    names = {tool["name"] for tool in ask("tools/list", key).json()["result"]["tools"]}
+    assert names == READING | {"watch_topic", "check_alerts"}
+    watch = {"name": "watch_topic", "arguments": {"topic": "newspapers"}}
+    assert "is watched" in ask("tools/call", key, **watch).json()["result"]["content"][0]["text"]
+    assert SavedSearch.objects.get().reader == alice
+    told = ask("tools/call", reads, name="check_alerts", arguments={"days": 366}).json()["result"]
+    assert told["content"][0]["text"].startswith("newspapers: ")
+    assert ask("tools/call", reads, **watch).status_code == 403
+    refused = ask("tools/list", "brds_nonsense")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert "none of ours" in refused.json()["error"]["message"]
 
 
 def test_every_tool_answers_in_markdown(client: Client) -> None:

@@ -127,6 +127,8 @@ def test_who_may_see_an_interest_and_who_may_not() -> None:
     assert (copied.reader, copied.visibility, copied.sentence) == (charlie, "private", "looms")
     assert interests.answers(copied, [paper(1).pk]) == {paper(1).pk: True}
     assert interests.copy(charlie, shared).name == "Weaving (2)"
+    told = community.everything_of(alice)["interests"][0]
+    assert (told["name"], told["answers"][0]["paper"]) == ("Weaving", paper(1).identifier)
     interests.renew_link(alice, mine.pk)
     with pytest.raises(Refused):
         interests.seen(mine.pk, charlie, mine.secret)

@@ -43,9 +43,13 @@ def test_a_person_subscribes_confirms_reads_and_leaves(
     settings.PUBLIC_URL = live_server.url
     for number in range(1, 4):
         fresh(number)
-    page = browser.new_page(base_url=live_server.url, viewport={"width": 320, "height": 700})
+    page = browser.new_page(
+        base_url=live_server.url, viewport={"width": 320, "height": 700}, timezone_id="Asia/Tokyo"
+    )
     page.goto("/subscribe")
+    page.get_by_text("change that").click()
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert page.get_by_label("Time zone").input_value() == "Asia/Tokyo"
     page.get_by_label("Your mail address").fill("alice@example.org")
     page.get_by_role("button", name="Subscribe", exact=True).click()
     assert page.get_by_role("heading", name="Look into your mail").is_visible()

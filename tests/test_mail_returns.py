@@ -137,6 +137,8 @@ GARBAGE = [
     b"\xff\xfe" * 50,
     b"Content-Type: multipart/report; boundary=\r\n\r\n--",
     b"a" * 3_000_000,
+    b"Content-Type: multipart/report; " + b"a=b;" * 90_000 + b"\r\n\r\n",
+    b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i) for i in range(3_000)),
 ]
 
 
@@ -192,6 +194,16 @@ def test_a_providers_reports_count_with_the_secret_and_not_without(
     }  # fmt: skip
     assert Bounce.objects.count() == 2
     assert client.post("/mail/events/nobody", "{}", "application/json").status_code == 404
+    # Garbage with the right secret, and what is no one address, change nothing.
+    for provider in ("postmark", "mailgun", "sendgrid", "brevo", "amazon_ses"):
+        for body in ("", "null", "[null]", "{", '{"event-data": 1}', "\x00" * 9):
+            answer = client.post(
+                f"/mail/events/{provider}", body, "application/json", headers={"Authorization": right}
+            )
+            assert answer.status_code in (200, 400, 404), (provider, body)
+    for address in ("eve@example.org, bob@example.org", "eve\r\n@example.org"):
+        told(event | {"ID": address, "Email": address}, right)
+    assert Suppression.objects.count() == Bounce.objects.count() == 2
 
 
 @pytest.mark.mail_check(45)

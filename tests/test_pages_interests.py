@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from xml.etree import ElementTree
 
 import pytest
@@ -169,7 +170,8 @@ def test_a_stranger_begins_from_bibtex_from_a_file_or_from_a_field() -> None:
     assert "An+unknown+paper" in answer["Location"]
     sent = SimpleUploadedFile("refs.bib", entry.encode())
     assert client.post("/for-you", {"file": sent})["Location"] == answer["Location"]
-    page = get(client, answer["Location"] + "&days=all")
+    # The window counts back from the newest day that has papers, however long ago that was.
+    page = get(client, answer["Location"])
     assert "weaving looms" in page.words("h2")[0]
     answer = client.post("/for-you", {"category": "cs.CL", "days": "all"})
     page = get(client, answer["Location"])
@@ -277,3 +279,34 @@ def test_a_large_file_waits_for_the_worker_and_one_broken_off_begins_again(
     answer = browser.post("/library/import", {"papers": too_many})
     assert answer.status_code == 409
     assert "still under way" in answer.content.decode()
+
+
+def test_what_is_too_much_is_left_out_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interests, "MOST_LESSONS", 3)
+    alice = people.reader("alice")
+    mine = interests.make(alice, Wishes("Looms"))
+    known = factories.papers(4)
+    lines = "\n".join(each.identifier for each in known)
+    made = importing.take_text(alice, lines, mine.pk)
+    assert (made.state, made.known) == ("done", 3)
+    assert "at most 3 papers; 1 were left out" in made.why
+    books = "\n".join(f"@book{{b{number}, title={{Book number {number}}}}}" for number in range(5))
+    made = importing.take_text(alice, f"{books}\n@misc{{x, title={{{known[0].title}}}}}")
+    assert (made.state, made.kept, made.known) == ("done", 3, 1)
+    assert "2 were left out" in made.why
+    monkeypatch.setattr(importing, "LARGEST", 10)
+    with pytest.raises(community.Refused, match="at most"):
+        importing.take_file(alice, SimpleUploadedFile("a.bib", b"x" * 11))
+
+
+@pytest.mark.usefixtures("house")
+def test_where_the_usual_window_holds_nothing_a_longer_one_is_shown_and_said() -> None:
+    alice = people.reader("alice")
+    made = interests.make(alice, Wishes("Looms"), [paper(1).pk])
+    new = factories.paper(50, identifiers=("2505.00050",), announced_on=date(2025, 5, 30))
+    interests.teach(alice, made.pk, new.pk, False)
+    page = get(people.signed_in(alice), f"/interests/{made.pk}")
+    assert "these are of the last year" in " ".join(page.words("main"))
+    assert "weaving looms" in page.words("h2")[0]
+    page = get(people.signed_in(alice), f"/interests/{made.pk}?days=30")
+    assert "longer window" in " ".join(page.words("main"))

@@ -19,6 +19,8 @@ from django.http import HttpRequest, HttpResponse
 from broadsheet import __version__
 from broadsheet.api.answers import json, public, readable
 from broadsheet.api.tools import TOOLS, Cannot, Tool
+from broadsheet.models import Reader
+from broadsheet.web import saved
 from broadsheet.web.context import base
 
 VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -43,10 +45,33 @@ def endpoint(request: HttpRequest) -> HttpResponse:
         message = text_json.loads(request.body)
     except (ValueError, RecursionError):
         return json(_error(None, -32700, "The body is not JSON."), 400)
-    answer = answered(message, base(request), at_home=False)
+    owner: Reader | None = None
+    if "Authorization" in request.headers:
+        from broadsheet.api import v1_asking as asking
+
+        try:
+            asking.read_key(request)
+            owner = asking.viewer_of(request)
+            if _writes(message):
+                # Under the name and the limits of the page that does the same.
+                owner = asking.by("library", saved.searches)(request)
+                asking.note(request, 200)
+        except asking.NotAllowed as refusal:
+            refused = json(_error(None, -32600, str(refusal)), refusal.status)
+            refused.headers["WWW-Authenticate"] = refusal.challenge
+            return refused
+    answer = answered(message, base(request), owner is not None, owner)
     if answer is None:
         return HttpResponse(status=202)
     return json(answer, 400 if answer.get("id") is None else 200)
+
+
+def _writes(message: Any) -> bool:
+    """Whether the message calls a tool that changes something."""
+    params = message.get("params") if isinstance(message, dict) else None
+    name = params.get("name") if isinstance(params, dict) else None
+    tool = TOOLS.get(name) if isinstance(name, str) else None
+    return message.get("method") == "tools/call" and tool is not None and tool.writes
 
 
 def serve(lines: Iterable[str], out: TextIO, here: str) -> None:
@@ -60,14 +85,15 @@ def serve(lines: Iterable[str], out: TextIO, here: str) -> None:
             answer: Message | None = _error(None, -32700, "That line is not JSON.")
         else:
             close_old_connections()
-            answer = answered(message, here, at_home=True)
+            answer = answered(message, here, True)
         if answer is not None:
             out.write(text_json.dumps(answer) + "\n")
             out.flush()
 
 
-def answered(message: Any, here: str, at_home: bool) -> Message | None:
-    """The answer to one message; None where none is due. `at_home`: who asks sits at this server."""
+def answered(message: Any, here: str, known: bool, owner: Reader | None = None) -> Message | None:
+    """The answer to one message; None where none is due. `known`: who asks may own topics, as `owner` or,
+    where that is None, by sitting at this server."""
     if not isinstance(message, dict) or not isinstance(message.get("method"), str):
         if isinstance(message, dict) and ("result" in message or "error" in message):
             return None
@@ -84,7 +110,7 @@ def answered(message: Any, here: str, at_home: bool) -> Message | None:
         return _result(number, _hello(params))
     if method == "ping":
         return _result(number, {})
-    offered = {name: tool for name, tool in TOOLS.items() if at_home or not tool.at_home}
+    offered = {name: tool for name, tool in TOOLS.items() if known or not tool.owned}
     if method == "tools/list":
         return _result(number, {"tools": [_described(tool) for tool in offered.values()]})
     if method == "tools/call":
@@ -92,7 +118,7 @@ def answered(message: Any, here: str, at_home: bool) -> Message | None:
         tool = offered.get(name) if isinstance(name, str) else None
         if tool is None:
             return _error(number, -32602, f"There is no tool {str(name)[:60]}. Known: {', '.join(offered)}.")
-        return _result(number, _called(tool, params.get("arguments") or {}, here))
+        return _result(number, _called(tool, params.get("arguments") or {}, here, owner))
     return _error(number, -32601, f"There is no method {method[:60]} here.")
 
 
@@ -122,13 +148,14 @@ def _described(tool: Tool) -> Message:
     }
 
 
-def _called(tool: Tool, arguments: Any, here: str) -> Message:
+def _called(tool: Tool, arguments: Any, here: str, owner: Reader | None) -> Message:
     try:
         if not isinstance(arguments, dict):
             raise Cannot("The arguments are an object.")
         if unknown := set(arguments) - set(tool.parameters["properties"]):
             raise Cannot(f"{tool.name} knows no “{str(min(unknown))[:40]}”.")
-        said, failed = tool.call(arguments, here), False
+        asked = (arguments, here, owner) if tool.owned else (arguments, here)
+        said, failed = tool.call(*asked), False
     except Cannot as refusal:
         said, failed = str(refusal), True
     except Exception:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, Final, cast
 
 from broadsheet import exports, search, text, trending
-from broadsheet.models import Paper, SavedSearch
+from broadsheet.models import Paper, Reader, SavedSearch
 from broadsheet.search import Narrowing
 
 MOST: Final = 50
@@ -25,15 +25,16 @@ class Cannot(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`parameters` is a JSON Schema of an object. `at_home`: only who sits at this server is offered it;
-    `writes`: it changes something here."""
+    """`parameters` is a JSON Schema of an object. `owned`: it is about topics that belong to somebody, the
+    reader whose key asks or whoever sits at this server (None), who is its third argument; `writes`: it
+    changes something here."""
 
     name: str
     title: str
     description: str
     parameters: Mapping[str, Any]
-    call: Callable[[Mapping[str, Any], str], str]
-    at_home: bool = False
+    call: Callable[..., str]
+    owned: bool = False
     writes: bool = False
 
 
@@ -115,10 +116,13 @@ def export_citations(said: Mapping[str, Any], here: str) -> str:
     return written + (f"\n(Not here: {', '.join(missing)})" if missing else "")
 
 
-def watch_topic(said: Mapping[str, Any], here: str) -> str:
+def watch_topic(said: Mapping[str, Any], here: str, owner: Reader | None) -> str:
     topic, codes = _text(said, "topic", 300), tuple(_texts(said, "categories", 20))
     try:
         query = search.as_text(topic, Narrowing(categories=codes))
+        if owner is not None:
+            search.save(owner, query, topic)
+            return f"“{query}” is watched. check_alerts tells what is new."
     except search.BadQuery as refusal:
         raise Cannot(str(refusal)) from refusal
     mine = SavedSearch.objects.filter(reader=None)
@@ -129,10 +133,10 @@ def watch_topic(said: Mapping[str, Any], here: str) -> str:
     return f"“{query}” is watched. check_alerts tells what is new."
 
 
-def check_alerts(said: Mapping[str, Any], here: str) -> str:
+def check_alerts(said: Mapping[str, Any], here: str, owner: Reader | None) -> str:
     days = _number(said, "days", 7, 1, 366)
     topic = said.get("topic") or ""
-    watched = SavedSearch.objects.filter(reader=None).order_by("pk")
+    watched = SavedSearch.objects.filter(reader=owner).order_by("pk")
     if topic:
         watched = watched.filter(name=_text(said, "topic", 300)[:120])
     rows = list(watched[: search.MOST_SAVED])
@@ -314,7 +318,7 @@ TOOLS: Final = {
             "Keeps a topic on this server, for check_alerts.",
             _object(["topic"], topic=_words("What to look for."), categories=_LIST),
             watch_topic,
-            at_home=True,
+            owned=True,
             writes=True,
         ),
         Tool(
@@ -323,7 +327,7 @@ TOOLS: Final = {
             "What is new on the watched topics.",
             _object([], topic=_words("One topic; all without."), days=_whole("Since how many days.", 7, 366)),
             check_alerts,
-            at_home=True,
+            owned=True,
         ),
     )
 }

@@ -212,6 +212,7 @@ def import_due() -> int:
         rows = LibraryImport.objects.select_for_update(skip_locked=_can_skip()).filter(due)
         found = rows.order_by("created_at", "pk").first()
         if found is None:
+            tidy()
             return 0
         LibraryImport.objects.filter(pk=found.pk).update(state="reading", claimed_at=timezone.now())
     _run(found)
@@ -232,13 +233,14 @@ class _Count:
     kept: int = 0
     doubled: int = 0
     broken: int = 0
+    left_out: int = 0
     rejects: list[list[Any]] = field(default_factory=list)
     made: list[int] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
     @property
     def read(self) -> int:
-        return self.known + self.kept + self.doubled
+        return self.known + self.kept + self.doubled + self.left_out
 
     def refuse(self, line: int, reason: str, excerpt: str = "") -> None:
         self.broken += 1
@@ -271,6 +273,14 @@ def _run(work: LibraryImport) -> None:
         state, why = "failed", "The file could not be read here. Please send it again."
     if state == "done" and not count.read:
         state, why = "failed", why or "No paper was found in it."
+    if state == "done" and count.left_out:
+        most = f"{interests.MOST_LESSONS:,} papers"
+        rule = (
+            f"An interest learns from at most {most}"
+            if work.interest_id
+            else f"At most {most} are kept by words"
+        )
+        why = f"{why} {rule}; {count.left_out:,} were left out.".strip()
     _note(work, count, 1.0)
     LibraryImport.objects.filter(pk=work.pk).update(
         state=state, why=why.replace(str(path), work.name)[:300], finished_at=timezone.now(), spool=""
@@ -357,6 +367,10 @@ def _from_ids(path: Path, count: _Count) -> Iterator[Part]:
 def _from_zotero(key: str, count: _Count) -> Iterator[Part]:
     api = doors.zotero(key)
     whose = api.key()
+    if whose.writes:
+        raise SourceError(
+            "This key may write as well. Make one at Zotero that only reads, and delete this one."
+        )
     start, total = 0, 1
     while start < total and start < MOST_ENTRIES:
         data, total = api.page(whose.user, start)
@@ -426,8 +440,7 @@ def _answer(work: LibraryImport, keys: list[int], texts: dict[str, PaperRecord],
         for key in keys
         if key not in had
     ]
-    if Lesson.objects.filter(interest=interest).count() + len(new) > interests.MOST_LESSONS:
-        raise Refused(f"An interest learns from at most {interests.MOST_LESSONS:,} papers.")
+    new = _as_many_as_fit(interest, new, count)
     Lesson.objects.bulk_create(new)
     count.known += len(new)
     count.doubled += len(had)
@@ -450,11 +463,16 @@ def _keep(work: LibraryImport, interest: Interest, texts: dict[str, PaperRecord]
         for digest, record in texts.items()
         if digest not in had
     ]
-    if Lesson.objects.filter(interest=interest).count() + len(rows) > interests.MOST_LESSONS:
-        raise Refused(f"At most {interests.MOST_LESSONS:,} papers that are not here are kept.")
+    rows = _as_many_as_fit(interest, rows, count)
     Lesson.objects.bulk_create(rows)
     count.kept += len(rows)
     count.doubled += len(had)
+
+
+def _as_many_as_fit(interest: Interest, rows: list[Lesson], count: _Count) -> list[Lesson]:
+    room = max(0, interests.MOST_LESSONS - Lesson.objects.filter(interest=interest).count())
+    count.left_out += max(0, len(rows) - room)
+    return rows[:room]
 
 
 def packed(keys: Iterable[int]) -> bytes:

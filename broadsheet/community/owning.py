@@ -13,6 +13,9 @@ from broadsheet.models import (
     Comment,
     FeedKey,
     Follow,
+    Interest,
+    Lesson,
+    LibraryImport,
     Mark,
     Notice,
     NoticeWish,
@@ -68,6 +71,13 @@ def everything_of(reader: Reader) -> dict[str, list[dict[str, Any]]]:
             {"address": f"/following/{one.secret}.{form}"}
             for one in FeedKey.objects.filter(reader=reader)
             for form in ("rss", "atom", "json")
+        ],
+        "interests": [_interest(one) for one in Interest.objects.filter(reader=reader).order_by("pk")],
+        "imports": [
+            {"name": name, "found": known, "kept_by_words": kept, "state": state, "at": _when(at)}
+            for name, known, kept, state, at in LibraryImport.objects.filter(reader=reader)
+            .order_by("pk")
+            .values_list("name", "known", "kept", "state", "created_at")
         ],
         "submissions": [
             {
@@ -130,6 +140,24 @@ def _collection(collection: Collection) -> dict[str, Any]:
         "papers": [
             {"paper": name, "place": place, "note": note, "at": _when(at)}
             for name, place, note, at in items.values_list("paper__identifier", "place", "note", "added_at")
+        ],
+    }
+
+
+def _interest(interest: Interest) -> dict[str, Any]:
+    lessons = Lesson.objects.filter(interest=interest).order_by("pk")
+    columns = ("paper__identifier", "identifier", "title", "wanted", "created_at")
+    return {
+        "name": interest.name,
+        "for_you": interest.own,
+        "sentence": interest.sentence,
+        "query": interest.query,
+        "visibility": interest.visibility,
+        "votes": interest.votes,
+        "at": _when(interest.created_at),
+        "answers": [
+            {"paper": here or name, "title": title, "fits": wanted, "at": _when(at)}
+            for here, name, title, wanted, at in lessons.values_list(*columns)
         ],
     }
 

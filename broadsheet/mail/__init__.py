@@ -4,7 +4,7 @@ mail.post("ada@example.org", "Subject", "Text")     queued in the caller's trans
 mail.deliver()                                      hands over what is due
 """
 
-from broadsheet.mail.addresses import BadAddress
+from broadsheet.mail.addresses import BadAddress, parse
 from broadsheet.mail.delivery import (
     GIVEN_BACK,
     HELD,
@@ -56,6 +56,7 @@ __all__ = [
     "is_set_up",
     "is_suppressed",
     "origin",
+    "parse",
     "pause",
     "post",
     "read",

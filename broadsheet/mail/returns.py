@@ -29,7 +29,10 @@ from broadsheet.models import Bounce, Message
 
 log = logging.getLogger("broadsheet.mail")
 
-LARGEST = 2_000_000
+# A report quotes at most what we sent, which is shorter than 100 kB.
+LARGEST = 400_000
+# Mail made to be slow to read (parts within parts, endless headers) is left unread.
+MOST_PARTS, LONGEST_HEAD, MOST_FIELDS = 60, 65_536, 20_000
 # So many days with a soft bounce within the last SOFT_WITHIN, and an address gets no more mail.
 SOFT_MOST = 5
 SOFT_WITHIN = timedelta(days=30)
@@ -46,7 +49,7 @@ Stop = Callable[[int], None]
 def read(raw: bytes, stop: Stop) -> str:
     """Takes in one mail that came back: "hard", "soft", "complaint", "stop", "seen" (known already),
     "ignored" (no report) or "forged" (no seal of ours). Never raises for what it reads."""
-    if len(raw) > LARGEST:
+    if not _is_readable(raw):
         return "ignored"
     try:
         parsed = message_from_bytes(raw, policy=policy.compat32)
@@ -64,6 +67,17 @@ def read(raw: bytes, stop: Stop) -> str:
         return "forged"
     name = str(parsed.get("Message-ID", "")) or hashlib.sha256(raw).hexdigest()
     return take(kind, message.address, f"{message.pk} {kind} {name}", said)
+
+
+def _is_readable(raw: bytes) -> bool:
+    """Whether this can be taken apart in a moment, as every report that a mail server writes can."""
+    head = re.split(rb"\r?\n\r?\n", raw[: LONGEST_HEAD + 4], maxsplit=1)[0]
+    return bool(
+        len(raw) <= LARGEST
+        and len(head) <= LONGEST_HEAD
+        and raw.count(b";") <= MOST_FIELDS
+        and len(re.findall(rb"(?i)content-type:", raw)) <= MOST_PARTS
+    )
 
 
 def take(kind: str, address: str, name: str, said: str = "") -> str:

@@ -41,6 +41,7 @@ DRAWN = 6_000
 # asked for: only papers nearer than NEAR to each other count as alike.
 TASTE = 0.8
 NEAR = 0.8
+NAME_SOMETHING = "Name at least one paper that you like, or say in a sentence what you look for."
 SHOWN_TERMS = 3
 # Of a large library the first examples say which words to name.
 MOST_TELLING = 20
@@ -61,11 +62,12 @@ class Pick:
 @dataclass(slots=True)
 class Picks:
     """Papers in the order to show them, how many there are to leaf through, and sentences about what was not
-    possible."""
+    possible. `silent`: nothing was wanted, so no other window holds more."""
 
     picks: list[Pick] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     total: int = 0
+    silent: bool = False
 
 
 @dataclass(slots=True)
@@ -117,7 +119,7 @@ def for_examples(
     unwanted = list({paper.pk: paper for paper in minus if paper.pk not in keys}.values())[:MOST_EXAMPLES]
     text = " ".join(text.split())[:LONGEST_QUERY]
     if not wanted and not text:
-        return Picks(notes=["Name at least one paper that you like, or say in a sentence what you look for."])
+        return Picks(notes=[NAME_SOMETHING], silent=True)
     seen = frozenset([*keys, *(paper.pk for paper in unwanted), *exclude])
     examples = [(paper, 1.0) for paper in wanted] + [(paper, -1.0) for paper in unwanted]
     return chosen(Taste(examples, sentence=text, first=first, seen=seen), limit, start)
@@ -130,7 +132,7 @@ def chosen(taste: Taste, limit: int = 30, start: int = 0) -> Picks:
         return _learned(doors.index(), taste, limit, start)
     except IndexTrouble as trouble:
         log.warning("%s", trouble)
-        return Picks(notes=["Recommendations appear when the search index has been built."])
+        return Picks(notes=["Recommendations appear when the search index has been built."], silent=True)
 
 
 def rows_of(keys: Collection[int]) -> dict[int, Paper]:

@@ -61,7 +61,7 @@ def for_reader(
     """
     taste = taste_of_reader(reader, first, exclude, until)
     if not taste.teaches and not taste.favoured:
-        return Picks(notes=[SAY_SOMETHING])
+        return Picks(notes=[SAY_SOMETHING], silent=True)
     return chosen(taste, limit, start)
 
 
@@ -121,7 +121,8 @@ def for_interest(
         )
     taste = taste_of_interest(interest, viewer, first, exclude, until)
     if not taste.teaches:
-        return Picks(notes=[ONLY_AGAINST if taste.papers or taste.texts else NOTHING_TAUGHT])
+        note = ONLY_AGAINST if taste.papers or taste.texts else NOTHING_TAUGHT
+        return Picks(notes=[note], silent=True)
     return chosen(taste, limit, start)
 
 

@@ -49,6 +49,12 @@
     if (!isNaN(moment)) time.title = local.format(moment);
   });
 
+  // Where nobody has said where they live, the browser's own time zone.
+  const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  all("[data-zone]").forEach((box) => {
+    if (zone && all("option", box.list).some((one) => one.value === zone)) box.value = zone;
+  });
+
   // A button to copy what stands in a box; without JavaScript the text can be marked by hand.
   const offerCopies = (root) => all("[data-copy]", root).forEach((box) => {
     const button = document.createElement("button");

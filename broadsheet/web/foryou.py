@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,9 +12,10 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from broadsheet import community, digest, identifiers, mail, recommendations, trending
+from broadsheet import community, digest, identifiers, recommendations, trending
 from broadsheet.community import following, interests
 from broadsheet.models import Alias, Paper, Reader
+from broadsheet.recommendations import Picks
 from broadsheet.web import access, cards, links, picking
 from broadsheet.web.access import reader_of
 from broadsheet.web.asked import page_number, wants_fragment
@@ -34,25 +36,28 @@ def page(request: HttpRequest) -> HttpResponse:
     in the address, the way to the page of all that a pasted text names."""
     if request.method == "POST" or "papers" in request.GET:
         return _pasted(request)
-    days, number, moment = picking.days_of(request), page_number(request), picking.moment_of(request)
+    number, moment = page_number(request), picking.moment_of(request)
     sides = {side: list(dict.fromkeys(request.GET.getlist(side)))[:MOST_NAMED] for side in ("like", "not")}
     text = _sentence(request.GET.get("text", ""))
     field = request.GET.get("category", "")[:64]
     rows = _named([*sides["like"], *sides["not"]])
     plus, minus = ([rows[name] for name in sides[side] if name in rows] for side in ("like", "not"))
     start, limit = picking.place_of(number)
-    shown: dict[str, Any] = {"first": picking.first_day(days), "limit": limit, "start": start}
     reader = reader_of(request)
     named = bool(plus or text or field)
-    if plus or text or (reader is None and minus):
-        found = recommendations.for_examples(plus, minus, text=text, **shown)
-    elif field:
-        found = recommendations.in_fields([field], **shown)
-    elif reader is not None:
-        away = digest.mailed(reader)
-        found = recommendations.for_reader(reader, exclude=away, until=moment, **shown)
-    else:
-        found = recommendations.Picks()
+    mailed = digest.mailed(reader) if reader and not named else ()
+
+    def find(first: date | None) -> Picks:
+        told: dict[str, Any] = {"first": first, "limit": limit, "start": start}
+        if plus or text or (reader is None and minus):
+            return recommendations.for_examples(plus, minus, text=text, **told)
+        if field:
+            return recommendations.in_fields([field], **told)
+        if reader is None:
+            return Picks(silent=True)
+        return recommendations.for_reader(reader, exclude=mailed, until=moment, **told)
+
+    found, days = picking.found_in(request, find, number)
     mine = reader is not None and not named
     query = _query(sides, text, field, days)
     paged = "&".join(filter(None, (query, picking.at(moment) if mine else "")))
@@ -70,7 +75,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "windows": [
             (_href(sides, text, field, key), word, key == days) for key, word in picking.WINDOWS.items()
         ],
-        "similar": f"/similar?{_query(sides, '', '', picking.USUAL)}" if plus else "",
+        "similar": f"/similar?{_query(sides, '', '', '')}" if plus else "",
     }
     known |= _own_parts(reader) if mine and reader else _fields()
     if named and reader:
@@ -88,7 +93,6 @@ def _own_parts(reader: Reader) -> dict[str, Any]:
         "interests": interests.named_by(reader),
         "dial": VOTES.items(),
         "feeds": links.feeds(f"{PATH}/{key.secret}") if key else [],
-        "digests": mail.is_set_up(),
     }
 
 
@@ -113,7 +117,7 @@ def _pasted(request: HttpRequest) -> HttpResponse:
             "No arXiv id, DOI or BibTeX entry stands in what you sent. Paste a few ids, such as 2503.01234, "
             "one on each line, or say in a sentence what you look for."
         )
-    days = said.get("days") or picking.USUAL
+    days = said.get("days", "")
     return access.see(_href({"like": names[:MOST_NAMED], "not": []}, text, field, days))
 
 
@@ -136,7 +140,7 @@ def _query(sides: dict[str, list[str]], text: str, field: str, days: str) -> str
     pairs = [(side, name) for side, names in sides.items() for name in names]
     pairs += [("text", text)] if text else []
     pairs += [("category", field)] if field else []
-    pairs += [("days", days)] if days != picking.USUAL else []
+    pairs += [("days", days)] if days else []
     return urlencode(pairs, safe=":/")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,10 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from broadsheet import community, digest, mail, recommendations, search
+from broadsheet import community, digest, recommendations, search
 from broadsheet.community import following, interests
 from broadsheet.community.interests import Wishes
 from broadsheet.models import Interest, Lesson, Paper, Reader
+from broadsheet.recommendations import Picks
 from broadsheet.web import access, cards, links, marks, picking
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address
@@ -103,17 +105,16 @@ def interest(request: HttpRequest, key: int, secret: str = "") -> HttpResponse:
     reader = access.reader_of(request)
     found = interests.seen(key, reader, secret)
     mine = reader is not None and found.reader_id == reader.pk
-    days, page, moment = picking.days_of(request), page_number(request), picking.moment_of(request)
+    page, moment = page_number(request), picking.moment_of(request)
     start, limit = picking.place_of(page)
-    picks = recommendations.for_interest(
-        found,
-        reader,
-        first=picking.first_day(days),
-        limit=limit,
-        start=start,
-        exclude=digest.mailed(reader) if mine and reader and not found.returning else (),
-        until=moment,
-    )
+    away = digest.mailed(reader) if mine and reader and not found.returning else ()
+
+    def find(first: date | None) -> Picks:
+        return recommendations.for_interest(
+            found, reader, first=first, limit=limit, start=start, exclude=away, until=moment
+        )
+
+    picks, days = picking.found_in(request, find, page)
     path = path_of(found, secret)
     narrowed = urlencode({"days": days}) if days != picking.USUAL else ""
     query = "&".join(filter(None, (narrowed, picking.at(moment))))
@@ -125,10 +126,7 @@ def interest(request: HttpRequest, key: int, secret: str = "") -> HttpResponse:
     known |= {
         "interest": found,
         "mine": mine,
-        "windows": [
-            (path if word == picking.USUAL else f"{path}?days={word}", name, word == days)
-            for word, name in picking.WINDOWS.items()
-        ],
+        "windows": [(f"{path}?days={word}", name, word == days) for word, name in picking.WINDOWS.items()],
         "secret": bool(secret) or found.visibility != "public",
         "canonical": address(request, path),
         "copyable": not mine and reader is not None,
@@ -146,7 +144,6 @@ def _own_parts(request: HttpRequest, found: Interest, reader: Reader) -> dict[st
         "feeds": links.feeds(f"{found.get_absolute_url()}/{key.secret}") if key else [],
         "visibility": SEEN_BY[found.visibility],
         "secret_link": address(request, path_of(found, found.secret)) if found.visibility == "link" else "",
-        "digests": mail.is_set_up(),
     }
 
 

@@ -6,17 +6,22 @@ django-anymail knows every provider's format and checks the shared secret; here 
 from __future__ import annotations
 
 import importlib
+import logging
 import re
 from typing import Any
 
+from anymail.exceptions import AnymailConfigurationError
 from anymail.signals import tracking
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from broadsheet import digest, mail
 from broadsheet.web import access
 from broadsheet.web.limits import HOUR, Limit
+
+log = logging.getLogger("broadsheet.mail")
 
 KINDS = {"bounced": "hard", "complained": "complaint", "deferred": "", "rejected": ""}
 
@@ -39,13 +44,26 @@ def event(request: HttpRequest, provider: str) -> HttpResponseBase:
     own = [each for each in views if each.__module__ == module.__name__]
     if not own:
         raise Http404
-    answer: HttpResponseBase = own[0].as_view()(request)
+    try:
+        answer: HttpResponseBase = own[0].as_view()(request)
+    except SuspiciousOperation:
+        raise
+    except (AnymailConfigurationError, ImproperlyConfigured) as error:
+        log.warning("Events of %s cannot be read: %s", provider, error)
+        raise Http404 from error
+    except Exception as error:
+        # Whatever was sent, it is no report of theirs; they would only send it again.
+        log.info("An event of %s cannot be read: %s", provider, type(error).__name__)
+        return HttpResponse("This is no report that can be read here.", status=400)
     return answer
 
 
 def _take(sender: object, event: Any, esp_name: str, **others: object) -> None:
     """One event as django-anymail tells it."""
-    address = event.recipient or ""
+    try:
+        address = mail.parse(str(event.recipient or ""))
+    except mail.BadAddress:
+        return
     kind = KINDS.get(event.event_type, "")
     if kind == "hard" and str(event.reject_reason) in ("timed_out", "other", "spam", "blocked"):
         kind = "soft"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.utils import timezone
 
-from broadsheet import recommendations
+from broadsheet import recommendations, trending
 from broadsheet.recommendations import Picks
 from broadsheet.web import cards
 from broadsheet.web.pager import Pager
@@ -18,6 +19,7 @@ from broadsheet.web.preferences import look
 
 WINDOWS: Final = {"1": "Day", "7": "Week", "30": "Month", "365": "Year", "all": "All time"}
 USUAL: Final = "30"
+WIDER: Final = {"365": "of the last year", "all": "of all times"}
 FIRST_MOMENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +31,27 @@ def days_of(request: HttpRequest) -> str:
 
 
 def first_day(days: str) -> date | None:
-    return None if days == "all" else timezone.now().date() - timedelta(days=int(days))
+    """The first day of a window, counted back from today, or from the newest day that has papers where that
+    was longer ago, so that a quiet house shows something too."""
+    if days == "all":
+        return None
+    last = min(timezone.now().date(), trending.newest_day() or date.max)
+    return last - timedelta(days=int(days))
+
+
+def found_in(request: HttpRequest, find: Callable[[date | None], Picks], page: int) -> tuple[Picks, str]:
+    """What `find` finds in the window asked for, and which that is. Where no window was chosen and the usual
+    one holds nothing, a longer one is shown, and a note says so."""
+    days = days_of(request)
+    found = find(first_day(days))
+    if found.picks or found.silent or page > 1 or "days" in request.GET:
+        return found, days
+    for longer in WIDER:
+        wider = find(first_day(longer))
+        if wider.picks:
+            wider.notes.append(f"The last month holds nothing like this yet: these are {WIDER[longer]}.")
+            return wider, longer
+    return found, days
 
 
 def moment_of(request: HttpRequest) -> datetime:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -154,6 +155,8 @@ def _fields(said: dict[str, str], wrong: dict[str, str]) -> dict[str, Any]:
     plain = vars(Choices()) | {"time_zone": settings.LISTING_TIME_ZONE}
     return {
         "said": {**plain, "address": "", **said},
+        # Nobody has said where they live: the browser may.
+        "guess_zone": not said.get("time_zone"),
         "wrong": wrong,
         "whats": [each for each in WHATS if each[0] not in ELSEWHERE or each[0] == said.get("what")],
         "rhythms": RHYTHMS,
@@ -204,6 +207,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "subscription": found,
         "words": digest.in_words(found),
         "when": _when(found),
+        "next_at": _on_the_wall(found),
         "told": told,
         "token": token,
         "editions": _editions(found),
@@ -296,6 +300,13 @@ _STATES: Final = {
     "cancelled": "not sent",
     "expired": "not sent in time",
 }
+
+
+def _on_the_wall(found: Subscription) -> datetime | None:
+    """When the next edition is made, by the clock where its reader lives."""
+    if found.next_at is None:
+        return None
+    return found.next_at.astimezone(ZoneInfo(found.time_zone)).replace(tzinfo=None)
 
 
 def _when(found: Subscription) -> str:

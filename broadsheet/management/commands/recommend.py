@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from broadsheet import recommendations
+from broadsheet import recommendations, trending
 from broadsheet.management import elsewhere, showing
 from broadsheet.management.commands.related import named
 from broadsheet.management.elsewhere import Elsewhere
@@ -69,16 +69,20 @@ def _found(options: dict[str, Any]) -> recommendations.Picks:
     if options["interest"] or options["reader"]:
         return _taught(options)
     plus, minus = ([named(each) for each in options[side]] for side in ("like", "not"))
-    days = options["window"]
-    first: date | None = timezone.now().date() - timedelta(days=days) if days else None
+    first = _first(options["window"])
     limit = max(1, min(options["limit"], 200))
     return recommendations.for_examples(plus, minus, text=options["text"], first=first, limit=limit)
 
 
+def _first(days: int) -> date | None:
+    """Counted back from today, or from the newest day that has papers where that was longer ago."""
+    last = min(timezone.now().date(), trending.newest_day() or date.max)
+    return last - timedelta(days=days) if days else None
+
+
 def _taught(options: dict[str, Any]) -> recommendations.Picks:
     """What an interest, or a reader's own page, finds."""
-    days, limit = options["window"], max(1, min(options["limit"], 200))
-    first = timezone.now().date() - timedelta(days=days) if days else None
+    first, limit = _first(options["window"]), max(1, min(options["limit"], 200))
     if name := options["reader"]:
         reader = Reader.objects.filter(username__iexact=name).first()
         if reader is None:
