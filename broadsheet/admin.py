@@ -17,7 +17,19 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 
-from broadsheet.models import Ballot, Invitation, Moderation, Paper, Reader, Session, Tally
+from broadsheet.models import (
+    ApiKey,
+    Ballot,
+    Delivery,
+    Invitation,
+    Moderation,
+    Paper,
+    Reader,
+    Repeatable,
+    Session,
+    Tally,
+    Webhook,
+)
 from broadsheet.web import access
 from broadsheet.web.limits import HOUR, Limit
 
@@ -143,9 +155,36 @@ class Papers(Row):
         return False
 
 
+class Keys(Kept):
+    """Operators may revoke a key, and read of it what its reader reads."""
+
+    list_display = ("name", "reader", "scopes", "made_at", "used_at", "expires_at")
+    exclude = ("digest",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        reader = access.reader_of(request)
+        return reader is not None and reader.is_staff
+
+
+class Webhooks(Row):
+    list_display = ("id", "reader", "query", "state", "failures", "delivered_at")
+    exclude = ("serial",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
 # Secrets, and what is only there because a library brings it.
-UNSHOWN = {Session, Tally, Invitation, Authenticator, SocialApp, SocialToken, Group}
-OWN: dict[type[Any], type[Row]] = {Reader: Readers, Paper: Papers, Ballot: Kept, Moderation: Kept}
+UNSHOWN = {Session, Tally, Invitation, Repeatable, Authenticator, SocialApp, SocialToken, Group}
+OWN: dict[type[Any], type[Row]] = {
+    Reader: Readers,
+    Paper: Papers,
+    Ballot: Kept,
+    Moderation: Kept,
+    ApiKey: Keys,
+    Webhook: Webhooks,
+    Delivery: Kept,
+}
 
 for _model in (*apps.get_app_config("broadsheet").get_models(), EmailAddress, SocialAccount):
     # Django's admin cannot address rows whose key is several columns.

@@ -5,7 +5,7 @@
 3. Who submitted papers to Hugging Face's daily page until a day: which papers of later days did they submit?
 
 Ours and the recipes of others, on the same known papers: arxiv-sanity-lite's click (see sanity.py),
-zotero-arxiv-daily's weighted cosine over the same quick vectors as ours, the centroid of tf-idf, the centroid
+zotero-arxiv-daily's weighted cosine over quick vectors, untrained, the centroid of tf-idf, the centroid
 of vectors, the nearest known paper, BM25 of each known paper summed, that fused with the centroid of vectors,
 popularity (votes at Hugging Face) and the newest papers. Whatever was chosen was chosen on the development
 half. Each topic is drawn from several times and counts once; intervals draw topics.
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from broadsheet.embedders.static import StaticEmbedder
 from broadsheet.index import MOST_HITS, Filter, Floats, Group, Words
 from broadsheet.recommendations import bags, learning
 from broadsheet.recommendations.learning import RECIPE, Background, Example, Pool, Recipe
@@ -34,6 +35,7 @@ from evals.data import Topic, lines, topics
 from evals.measures import interval, ndcg, recall
 from evals.picks import DEVELOPMENT, TEST
 from evals.report import Table, percent
+from evals.vectors import VectorStore
 from evals.workplace import Workplace
 
 KNOWN = (2, 5, 10, 20)
@@ -98,6 +100,12 @@ class Shelf:
         return np.concatenate(
             [self.index.vectors(self.name, range(start, min(start + BATCH, self.papers))) for start in parts]
         )
+
+    @cached_property
+    def untrained(self) -> Floats:
+        """Of all papers, by the encoder that ours was trained from; minutes, the first time."""
+        store = VectorStore(StaticEmbedder.untrained(), self.place.folder)
+        return store.embed([self.place.text(row) for row in range(self.papers)], self.place.say)
 
     @cached_property
     def bags(self) -> bags.Bags:
@@ -174,7 +182,11 @@ class Shelf:
 
     def zotero(self, case: Case) -> Scores:
         weights = 1 / (1 + np.log10(np.arange(len(case.known)) + 1))
-        found: Scores = self.vectors @ ((weights / weights.sum()) @ self.vectors[list(case.known)])
+        found: Scores = self.untrained @ ((weights / weights.sum()) @ self.untrained[list(case.known)])
+        return found
+
+    def plain(self, case: Case) -> Scores:
+        found: Scores = self.untrained @ self.untrained[list(case.known)].mean(axis=0)
         return found
 
     def centroid(self, case: Case) -> Scores:
@@ -228,12 +240,13 @@ def others(shelf: Shelf) -> dict[str, Recommender]:
     """The recipes that ours is compared with."""
     return {
         "arxiv-sanity-lite (SVM)": shelf.click,
-        "zotero-arxiv-daily (quick vectors)": shelf.zotero,
+        "zotero-arxiv-daily (untrained quick vectors)": shelf.zotero,
         "tf-idf centroid": shelf.tfidf,
-        "vector centroid": shelf.centroid,
-        "nearest known paper": shelf.nearest,
+        "vector centroid, untrained": shelf.plain,
+        "vector centroid, our encoder": shelf.centroid,
+        "nearest known paper, our encoder": shelf.nearest,
         "BM25 summed": shelf.bm25,
-        "BM25 + vector centroid (RRF)": shelf.fused,
+        "BM25 + vector centroid of our encoder (RRF)": shelf.fused,
         "popular": shelf.popular,
         "newest": shelf.recent,
     }

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from broadsheet import admin, community
-from broadsheet.models import Ballot, Reader
+from broadsheet.community import keys
+from broadsheet.models import ApiKey, Ballot, Reader
 from tests import factories, people
 from tests.pages.reading import get
 
@@ -62,3 +63,13 @@ def test_nothing_in_it_breaks_the_policy() -> None:
         html = browser.get(path).content.decode()
         assert "<style" not in html
         assert " onclick=" not in html and "<script>" not in html
+
+
+def test_operators_revoke_a_key_and_see_nothing_that_opens() -> None:
+    made, _ = keys.make(people.reader("alice"), "a script", ["read"], 0)
+    olga = people.signed_in(people.reader("olga", role="operator"))
+    page = olga.get(f"/admin/broadsheet/apikey/{made.pk}/change/").content.decode()
+    assert "a script" in page
+    assert made.digest not in page
+    olga.post(f"/admin/broadsheet/apikey/{made.pk}/delete/", {"post": "yes"})
+    assert not ApiKey.objects.exists()

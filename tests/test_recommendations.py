@@ -164,9 +164,7 @@ def test_an_edition_for_a_reader_is_what_their_library_recommends_with_the_reaso
     alice = people.reader("alice")
     for number in (1, 2, 3):
         community.mark(alice, paper(number).pk, "saved")
-    mine = digest.ask("alice@example.org", digest.Choices(what="foryou", how_many=3))
-    mine.reader = alice
-    mine.save()
+    mine = digest.ask("alice@example.org", digest.Choices(what="foryou", how_many=3), alice)
     moment = datetime(2025, 3, 17, 12, tzinfo=UTC)
     choice = choosing.Choosing(moment).choose([mine])[mine.pk]
     shown = Paper.objects.in_bulk([each.paper for each in choice.picks])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
 from broadsheet.models import SCOPES
 from broadsheet.web.keys import MAY
 
@@ -120,10 +123,10 @@ def _line(path: str, method: str, operation: dict[str, Any], shapes: dict[str, A
         method.upper(),
         path,
         operation.get("summary", ""),
-        description,
+        _words(description),
         operation.get("x-scope", ""),
         [
-            (each["name"], _kind(each.get("schema", {})), each.get("description", ""))
+            (each["name"], _kind(each.get("schema", {})), _words(each.get("description", "")))
             for each in operation.get("parameters", [])
             if each["in"] == "query"
         ],
@@ -132,12 +135,22 @@ def _line(path: str, method: str, operation: dict[str, Any], shapes: dict[str, A
     )
 
 
+def _words(said: str) -> SafeString:
+    """Words with `names` between backticks set as code."""
+    parts = said.split("`")
+    return format_html_join("", "{}", ((_code(each) if odd % 2 else each,) for odd, each in enumerate(parts)))
+
+
+def _code(name: str) -> SafeString:
+    return format_html("<code>{}</code>", name)
+
+
 def _fields(operation: dict[str, Any], shapes: dict[str, Any]) -> list[tuple[str, str, str]]:
     sent = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     shape = shapes.get(sent.get("$ref", "").rpartition("/")[2], {})
     needed = shape.get("required", [])
     return [
-        (name, _kind(each) + ("" if name in needed else ", optional"), each.get("description", ""))
+        (name, _kind(each) + ("" if name in needed else ", optional"), _words(each.get("description", "")))
         for name, each in shape.get("properties", {}).items()
     ]
 

@@ -41,7 +41,7 @@ class Recipe:
     generic: float = 1.75
     push: float = 0.5
     words: float = 1.0
-    nearness: float = 0.8
+    nearness: float = 1.6
     months: float = 1.0
     depth: int = 1_000
     terms: int = 48
