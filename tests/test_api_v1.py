@@ -126,8 +126,8 @@ def test_whatever_is_asked_the_answer_is_as_the_document_says(_one_connection: N
     """Some of the requests of `python -m bench.contract`: none is a 500 or of an unknown shape."""
     factories.papers(3)
     search.rebuild()
-    found = contract.fuzz(contract.Asking(people.reader("alice")), cases=2)
-    assert found.asked > 80
+    found = contract.fuzz(contract.Asking(people.reader("alice")), cases=1)
+    assert found.asked > 60
     assert not found.bad
 
 

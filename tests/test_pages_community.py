@@ -381,7 +381,7 @@ def test_following_is_a_button_a_page_and_a_private_feed(paper: Paper, alice: Re
     assert "Following ✓" in get(browser, "/author/ada-lovelace").words("button")
     page = get(browser, "/following")
     assert page.links()["Ada Lovelace"] == "/author/ada-lovelace"
-    assert "by Ada Lovelace" in page.words("span", class_="new")
+    assert "by Ada Lovelace" in page.words("span", class_="because")
     browser.post("/following/feed")
     address = get(browser, "/following").links()["All you follow, Atom"]
     response = client.get(address)

@@ -57,7 +57,9 @@ class Command(BaseCommand):
     def _dry_run(self) -> None:
         """Everything but the sending, undone at the end."""
         with transaction.atomic():
-            report = digest.make_due(limit=1_000_000)
+            report = digest.Report()
+            while (made := digest.make_due()).due:
+                report.add(made)
             composed, wrong = digest.compose_waiting()
             transaction.set_rollback(True)
         self.stdout.write(report.lines()[0])
