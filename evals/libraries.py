@@ -112,14 +112,16 @@ class Shelf:
         """Of all papers, made once."""
         corpus, folder = self.place.corpus, self.place.folder / f"bags-{self.place.limit or 'all'}"
         folder.mkdir(parents=True, exist_ok=True)
-        done = f"{self.papers} {hashlib.sha256(bags.COUNTED.read_bytes()).hexdigest()[:8]}"
+        done = f"{self.papers} {hashlib.sha256(bags.COUNTED.read_bytes()).hexdigest()[:8]} {bags.AUTHORS}"
         state = bags.read_state(folder)
         if state.bookmark != done:
             bags.drop(folder)
             state = bags.State()
             for start in range(0, self.papers, BATCH):
                 rows = range(start, min(start + BATCH, self.papers))
-                found = [bags.bag(corpus.titles[row], corpus.abstracts[row]) for row in rows]
+                found = [
+                    bags.bag(corpus.titles[row], corpus.abstracts[row], corpus.authors[row]) for row in rows
+                ]
                 part = bags.packed(list(rows), found, self.months[rows.start : rows.stop].tolist())
                 state = bags.append(folder, state, part, done if rows.stop == self.papers else "")
                 self.place.say(f"{rows.stop:,} of {self.papers:,} bags")
@@ -281,7 +283,7 @@ def run(place: Workplace) -> list[Table]:
         _table(shelf, f"Libraries, {many} known, {half} half", cases_of(asked, many), recipes, PARTS)
         for many in ([int(chosen)] if chosen else KNOWN)
     ]
-    if not chosen or chosen == "against":
+    if not chosen:
         parts = {
             "ours": RECIPE,
             "ours without months": replace(RECIPE, months=0.0),

@@ -21,7 +21,7 @@ MORE = pytest.mark.filterwarnings("ignore:No directory at")
 
 def dense(bag: bags.Bag) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     found = np.zeros(bags.BUCKETS, np.float32)
-    found[bag.places] = bag.weights
+    np.add.at(found, bag.places, bag.weights)
     return found
 
 
@@ -32,6 +32,12 @@ def test_a_bag_has_length_one_leaves_out_what_everybody_writes_and_weighs_the_ti
     assert bags.place_of("the") not in weight and bags.place_of("of") not in weight
     plain = dense(bags.bag("", "punched cards looms weavers read cards"))
     assert weight[bags.place_of("punched")] > plain[bags.place_of("punched")]
+
+
+def test_papers_by_the_same_people_are_alike_whatever_they_are_about() -> None:
+    one, other = bags.bag("Looms", "", ["Ada Lovelace", "Charles Babbage"]), bags.bag("Wires", "", ["A. Ada"])
+    third = bags.bag("Railways", "", ["Charles Babbage"])
+    assert dense(one) @ dense(third) > dense(one) @ dense(other) == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("text", ["", "the of and", "\x00\ud800", "$$ 12 %%"])

@@ -90,7 +90,7 @@ def _step(limit: int) -> int:
         last, rows = mark, _overlooked(mark, limit)
     if not rows:
         return 0
-    found = [bags.bag(row.title, row.abstract) for row in rows]
+    found = [bags.bag(row.title, row.abstract, row.authors) for row in rows]
     part = bags.packed([row.pk for row in rows], found, [_month(row) for row in rows])
     state = bags.append(place, state, part, f"{last.at.isoformat()} {last.key}")
     if state.rows > SLACK * Paper.objects.count() + 10 * BATCH:

@@ -146,7 +146,7 @@ def taste_of_words(examples: Sequence[Example], known: Bags, recipe: Recipe = RE
         if not kept:
             title, _, abstract = each.text.partition("\n")
             one = bags.bag(title, abstract)
-            found[one.places] += share * one.weights
+            np.add.at(found, one.places, share * one.weights)
     return found
 
 
