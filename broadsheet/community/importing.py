@@ -110,7 +110,7 @@ def take_text(reader: Reader, written: str, interest: int | None = None) -> Libr
     data = written.strip().encode("utf-8", "replace")
     if not data:
         raise Refused("Paste references or ids, or choose a file.", 400)
-    return _begun(reader, interest, "what you pasted", len(data), [data])
+    return _begun(reader, interest, "Pasted references", len(data), [data])
 
 
 def take_zotero(reader: Reader, key: str, interest: int | None = None) -> LibraryImport:

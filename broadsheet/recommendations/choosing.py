@@ -158,6 +158,11 @@ def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
                 said.insert(0, "by chance, a little further away")
             why = "; ".join(filter(None, said))
             found.picks.append(Pick(rows[key], points.get(key, 0.0), why, key in exploring))
+    if taste.sentence and not taste.papers and not terms and found.picks and not start:
+        found.notes.append(
+            "No word of this sentence stands in the papers here. These are the nearest in meaning, as far as "
+            "it was understood."
+        )
     if not found.picks and not start:
         found.notes.append("No new paper here is like these. A longer window may hold some.")
     return found

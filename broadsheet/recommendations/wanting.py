@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from broadsheet import identifiers, search, text
 from broadsheet.models import (
     Author,
     Authorship,
+    CollectionItem,
     Follow,
     Interest,
     Lesson,
@@ -197,9 +198,7 @@ def _followed(reader: Reader, taste: Taste) -> dict[int, str]:
     """New papers by followed authors, each with a reason; for a reader who has said nothing else, also what
     stands highest in followed fields."""
     by_kind: dict[str, list[str]] = {}
-    for kind, key in Follow.objects.filter(reader=reader, kind__in=("author", "category")).values_list(
-        "kind", "key"
-    )[:1_000]:
+    for kind, key in Follow.objects.filter(reader=reader).values_list("kind", "key")[:1_000]:
         by_kind.setdefault(kind, []).append(key)
     found: dict[int, str] = {}
     if slugs := by_kind.get("author"):
@@ -210,9 +209,40 @@ def _followed(reader: Reader, taste: Taste) -> dict[int, str]:
         newest = rows.order_by("-paper__listed_on", "-paper_id").values_list("paper_id", "author__name")
         for paper, name in newest[:MOST_FAVOURED]:
             found.setdefault(paper, f"by {text.plain_line(name[:80])}, whom you follow")
+    for paper, why in _followed_elsewhere(reader, by_kind, taste.first):
+        found.setdefault(paper, why)
     if not taste.teaches and (codes := by_kind.get("category")):
         found = _in_fields(codes, taste.first) | found
     return {key: why for key, why in found.items() if key not in taste.seen}
+
+
+def _followed_elsewhere(
+    reader: Reader, by_kind: dict[str, list[str]], first: date | None
+) -> Iterator[tuple[int, str]]:
+    """New papers of followed organisations, with votes of followed readers, in followed collections: one
+    query for each of these that is followed at all."""
+    if names := by_kind.get("organization"):
+        papers = Paper.objects.listed().filter(organization__in=names)
+        if first:
+            papers = papers.filter(listed_on__gte=first)
+        for key, name in papers.order_by("-pk").values_list("pk", "organization")[:MOST_FAVOURED]:
+            yield key, f"from {text.plain_line(name[:80])}, which you follow"
+    since = {"paper__listed_on__gte": first} if first else {}
+    if names := by_kind.get("reader"):
+        votes = Upvote.objects.filter(
+            reader__username__in=names, reader__is_active=True, reader__show_votes=True, counted=True, **since
+        )
+        rows = votes.order_by("-created_at").values_list("paper_id", "reader__username")
+        for key, name in rows[:MOST_FAVOURED]:
+            yield key, f"voted for by {name}, whom you follow"
+    if numbers := [int(each) for each in by_kind.get("collection", ()) if each.isdecimal()]:
+        open_ones = Q(collection__visibility="public", collection__reader__is_active=True)
+        items = CollectionItem.objects.filter(
+            open_ones | Q(collection__reader=reader), collection__in=numbers, **since
+        )
+        named = items.order_by("-added_at").values_list("paper_id", "collection__name")
+        for key, name in named[:MOST_FAVOURED]:
+            yield key, f"in the collection “{text.plain_line(name[:80])}”, which you follow"
 
 
 def in_fields(codes: Sequence[str], first: date | None = None, limit: int = 30, start: int = 0) -> Picks:
