@@ -227,7 +227,7 @@ def test_an_empty_search_from_papers_asks_for_one_and_bad_names_are_said(client:
 def test_a_search_from_papers_can_be_taken_along_as_citations(client: Client) -> None:
     looms = names("Looms")
     link = get(client, f"/similar?like={looms[0]}").links()["BibTeX"]
-    assert link == f"/similar.bib?like={looms[0]}"
+    assert link == f"/similar.bib?like={looms[0]}&n=1000"
     assert "Looms 1" in client.get(link).content.decode()
     assert client.get("/similar.bib").status_code == 400
 
