@@ -72,13 +72,12 @@ def _asks_the_database(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, files in which no test asks the database would only say the same again."""
+    """On PostgreSQL, tests that do not ask the database would only say the same again."""
     if connection.vendor != "postgresql":
         return
-    files = {item.path for item in items if _asks_the_database(item)}
-    if left_out := [item for item in items if item.path not in files]:
+    if left_out := [item for item in items if not _asks_the_database(item)]:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item.path in files]
+        items[:] = [item for item in items if _asks_the_database(item)]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -41,6 +41,24 @@ def test_every_method_says_where_it_is_from() -> None:
         assert re.search(told, text), path.name
 
 
+@pytest.mark.real_data
+def test_nothing_that_is_judged_is_trained_on(tmp_path: Path) -> None:
+    from broadsheet import identifiers
+    from evals.data import csfcube_texts
+    from lab.corpus import Library
+
+    library = Library(tmp_path, limit=60_000)
+    rows = set(library.training_rows.tolist())
+    judged = {row for topic in library.topics if not topic.development for row in topic.relevant}
+    assert judged
+    assert not rows & judged
+    names = {identifiers.title_key(title) for title, _ in csfcube_texts().values()}
+    assert not {row for row in rows if identifiers.title_key(library.papers.titles[row]) in names}
+    for row, others in list(library.neighbours.items())[:500]:
+        assert row in rows
+        assert rows.issuperset(others)
+
+
 class TestTraining:
     """What needs PyTorch."""
 
@@ -173,19 +191,3 @@ class TestRuns:
         assert np.array_equal(whole.array(), resumed.array())
         with pytest.raises(Exception, match="another seed"):
             course.run(one, 2, library, tmp_path / "killed")
-
-    def test_nothing_that_is_judged_is_trained_on(self, tmp_path: Path) -> None:
-        from broadsheet import identifiers
-        from evals.data import csfcube_texts
-        from lab.corpus import Library
-
-        library = Library(tmp_path, limit=60_000)
-        rows = set(library.training_rows.tolist())
-        judged = {row for topic in library.topics if not topic.development for row in topic.relevant}
-        assert judged
-        assert not rows & judged
-        names = {identifiers.title_key(title) for title, _ in csfcube_texts().values()}
-        assert not {row for row in rows if identifiers.title_key(library.papers.titles[row]) in names}
-        for row, others in list(library.neighbours.items())[:500]:
-            assert row in rows
-            assert rows.issuperset(others)
