@@ -34,7 +34,7 @@ class PicksOut(Schema):
 
 @router.get(
     "/recommendations",
-    response={200: PicksOut, **dict.fromkeys((400, 401, 404, 405, 429), Problem)},
+    response={200: PicksOut, **dict.fromkeys((400, 401, 404, 405, 414, 429), Problem)},
     summary="Papers for a taste",
     tags=["Papers"],
 )
