@@ -71,8 +71,8 @@ def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> TableEncod
 
 
 def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
-    encoder = TableEncoder.shipped()
-    course.made["shipped"] = encoder
+    encoder = TableEncoder.untrained()
+    course.made["untrained"] = encoder
     for course.stage, options in enumerate(recipe.stages):
         path = course.folder / f"stage-{course.stage}.npz"
         if path.is_file():

@@ -67,8 +67,8 @@ class TableEncoder(torch.nn.Module):
         self.weights = torch.nn.Parameter(weights.clone(), requires_grad=False)
 
     @classmethod
-    def shipped(cls) -> TableEncoder:
-        """The table that Broadsheet ships, where training begins."""
+    def untrained(cls) -> TableEncoder:
+        """The table that training begins with."""
         stored = packages.tensors(packages.verified(packages.data_file("wordllama", TABLE), TABLE_SHA256))
         table = stored["embedding.weight"].astype(np.float32)
         return cls(torch.from_numpy(table), torch.from_numpy(token_weights()[0]))

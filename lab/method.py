@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,9 +68,7 @@ def method(kind: Kind, paper: int | None = None) -> Callable[[Function], Functio
     """Marks the function that is a file's method."""
 
     def mark(function: Function) -> Function:
-        frame = inspect.currentframe()
-        assert frame is not None and frame.f_back is not None
-        name = str(frame.f_back.f_globals["__name__"]).rpartition(".")[2]
+        name = function.__module__.rpartition(".")[2]
         _known[name] = Method(name, kind, paper, function)
         return function
 

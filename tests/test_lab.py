@@ -105,7 +105,7 @@ class TestTraining:
         heads = [shipped.read(head).astype(np.uint16) for head, _, _ in parts]
         bodies = [shipped.read(body).astype(np.uint16) for _, _, body in parts]
         with torch.no_grad():
-            vectors = TableEncoder.shipped()(Bags.of([(heads, 2.0), (bodies, 1.0)])).numpy()
+            vectors = TableEncoder.untrained()(Bags.of([(heads, 2.0), (bodies, 1.0)])).numpy()
         assert np.allclose(vectors, shipped.embed(texts), atol=1e-6)
 
     def test_guided_negatives_leaves_out_what_the_guide_holds_for_nearer(self) -> None:
@@ -137,7 +137,7 @@ class TestTraining:
         start = TableEncoder(torch.randn(50, 8), torch.ones(50))
         change = torch.outer(torch.randn(50), torch.randn(8)) + 0.001 * torch.randn(50, 8)
         trained = TableEncoder(start.table.detach() + change, start.weights)
-        course = Course(Path(), 1, made={"shipped": start})
+        course = Course(Path(), 1, made={"untrained": start})
         kept = find("low_rank", "stage").function(trained, None, {"rank": 1}, course)
         assert torch.linalg.matrix_rank(kept.table.detach() - start.table.detach(), atol=1e-3) == 1
         assert torch.allclose(kept.table, trained.table, atol=0.02)

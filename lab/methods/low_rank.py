@@ -18,7 +18,7 @@ from lab.method import Options, method
 
 @method("stage", 8)
 def low_rank(encoder: TableEncoder, library: Library, options: Options, course: Course) -> TableEncoder:
-    origin = course.made["shipped"]
+    origin = course.made["untrained"]
     change = encoder.table.detach() - origin.table.detach()
     values, vectors = torch.linalg.eigh(change.T @ change)
     strongest = vectors[:, values.argsort(descending=True)[: int(options.get("rank", 16))]]

@@ -23,7 +23,7 @@ def model_merging(encoder: TableEncoder, library: Library, options: Options, cou
     if not names or any(name not in course.made for name in names):
         known = ", ".join(course.made)
         raise LabError(f"model_merging: `of` must name earlier stages; it has {names}, there are {known}.")
-    origin = course.made["shipped"]
+    origin = course.made["untrained"]
     moved = torch.stack([course.made[name].table.detach() - origin.table.detach() for name in names])
     return TableEncoder(
         origin.table.detach() + float(options.get("share", 1.0)) * moved.mean(dim=0), origin.weights

@@ -7,7 +7,22 @@ four times, and the baseline is the method.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.corpus import Library
+from lab.encoder import TableEncoder
 from lab.method import method
 from lab.methods.shuffled import shuffled
 
-one_epoch = method("order", 79)(shuffled)
+
+@method("order", 79)
+def one_epoch(
+    library: Library,
+    rows: NDArray[np.int64],
+    rng: np.random.Generator,
+    steps: int,
+    size: int,
+    start: TableEncoder,
+) -> NDArray[np.int64]:
+    return shuffled(library, rows, rng, steps, size, start)
