@@ -26,7 +26,14 @@ from lab import LabError
 from lab.corpus import Library
 from lab.encoder import TableEncoder
 from lab.method import find
-from lab.recipe import Recipe
+from lab.recipe import KINDS, Recipe
+from lab.transformer import TransformerEncoder
+
+Encoder = TableEncoder | TransformerEncoder
+ENCODERS: dict[str, type[TableEncoder] | type[TransformerEncoder]] = {
+    "table": TableEncoder,
+    "transformer": TransformerEncoder,
+}
 
 
 @dataclass
@@ -36,7 +43,7 @@ class Course:
     folder: Path
     seed: int
     stage: int = 0
-    made: dict[str, TableEncoder] = field(default_factory=dict)
+    made: dict[str, Encoder] = field(default_factory=dict)
 
     def rng(self, *where: int) -> np.random.Generator:
         """Chance that depends on seed, stage and place alone, so that a resumed run meets the same."""
@@ -54,7 +61,7 @@ class Course:
         print(f"{self.folder.name}, stage {self.stage + 1}: {line}", file=sys.stderr, flush=True)
 
 
-def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> TableEncoder:
+def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> Encoder:
     """The encoder that a recipe makes; whatever of it was done before is read from the folder.
 
     Raises LabError if the folder is of another recipe, seed or corpus, if a stage says so, or if the disk
@@ -70,13 +77,14 @@ def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> TableEncod
         ) from error
 
 
-def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
-    encoder = TableEncoder.untrained()
+def _stages(recipe: Recipe, course: Course, library: Library) -> Encoder:
+    kind = ENCODERS[recipe.encoder]
+    encoder: Encoder = kind.untrained()
     course.made["untrained"] = encoder
     for course.stage, options in enumerate(recipe.stages):
         path = course.folder / f"stage-{course.stage}.npz"
         if path.is_file():
-            encoder = TableEncoder.load(path)
+            encoder = kind.load(path)
         else:
             torch.manual_seed(course.seed * 1_000 + course.stage)
             start = options.get("start")
@@ -86,7 +94,9 @@ def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
                 )
             begun = time.monotonic()
             before = course.made[start] if start else encoder
-            encoder = find(options["method"], "stage").function(before.copy(), library, options, course)
+            encoder = find(options["method"], KINDS[recipe.encoder]).function(
+                before.copy(), library, options, course
+            )
             encoder.save(path)
             course.checkpoint.unlink(missing_ok=True)
             course.note(seconds=round(time.monotonic() - begun, 1))
@@ -99,6 +109,7 @@ def _claim(recipe: Recipe, seed: int, library: Library, folder: Path) -> None:
     """The folder's config: written when new, compared when not."""
     config: dict[str, Any] = {
         "recipe": recipe.name,
+        "encoder": recipe.encoder,
         "tests": recipe.tests,
         "against": recipe.against,
         "hypothesis": recipe.hypothesis,

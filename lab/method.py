@@ -4,6 +4,7 @@ A method lives in a file of its own in `lab/methods/`, whose docstring names the
 built-in front page), tells the idea, and says what was changed. Its kind says where in training it stands:
 
 - stage:  (encoder, library, options, course) -> encoder; a whole step of a recipe
+- transformer: the same, of recipes that train a transformer (`lab.transformer`)
 - pairs:  (library, rows, moment) -> (left, right); what is brought together, as parts of texts
 - order:  (library, rows, rng, steps, size) -> int64 [steps, size]; which papers are seen when
 - loss:   (scores [n, n], batch) -> scalar; scores are cosines over temperature, the diagonal belongs together
@@ -27,7 +28,7 @@ import lab.methods
 from lab import LabError
 from lab.encoder import Bags, TableEncoder
 
-Kind = Literal["stage", "pairs", "order", "loss", "update", "keep"]
+Kind = Literal["stage", "transformer", "pairs", "order", "loss", "update", "keep"]
 Parts = list[tuple[list[NDArray[np.uint16]], float]]
 Options = dict[str, Any]
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -21,7 +21,13 @@ MEASURES = {
     "libraries_test": "five known, recall@100",
     "csfcube": "CSFCube, nDCG%20",
 }
-BEGIN, END = "<!-- runs -->", "<!-- /runs -->"
+# A transformer is judged in a smaller pool (lab/judging_texts.py), so its rows have a table of their own.
+TEXT_MEASURES = {
+    "headings_test": "headings, recall@50",
+    "libraries_test": "five known, recall@50",
+    "csfcube": "CSFCube, nDCG%20",
+}
+MARKS = {"table": "runs", "transformer": "transformers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Row:
     config: dict[str, Any]
     seeds: int
     cpu: float
+    speed: float  # papers per second of one core, 0 where it was not measured
     measures: dict[str, NDArray[np.float64]]
 
 
@@ -39,13 +46,20 @@ def write(runs: Path, file: Path) -> str:
     rows = _rows(runs)
     if not rows:
         raise LabError(f"{runs} holds no finished run: python -m lab run lab/recipes/small.toml")
-    text = file.read_text()
-    if BEGIN not in text or END not in text:
-        raise LabError(f"{file} has no place for the table: put {BEGIN} and {END} into it.")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    table = _table(rows).text().partition("\n\n")[2]
-    file.write_text(f"{before}{BEGIN}\n{table.rstrip()}\n{END}{after}")
-    return table
+    text, tables = file.read_text(), []
+    for encoder, mark in MARKS.items():
+        begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+        some = {name: row for name, row in rows.items() if row.config.get("encoder", "table") == encoder}
+        if not some:
+            continue
+        if begin not in text or end not in text:
+            raise LabError(f"{file} has no place for the table: put {begin} and {end} into it.")
+        before, after = text.split(begin)[0], text.split(end)[1]
+        table = _table(some, encoder).text().partition("\n\n")[2]
+        text = f"{before}{begin}\n{table.rstrip()}\n{end}{after}"
+        tables.append(table)
+    file.write_text(text)
+    return "\n".join(tables)
 
 
 def _rows(runs: Path) -> dict[str, Row]:
@@ -58,6 +72,7 @@ def _rows(runs: Path) -> dict[str, Row]:
             some[0][0],
             len(some),
             float(np.mean([judged["cpu_s"] for _, judged in some])),
+            float(np.mean([judged.get("papers_per_s", 0.0) for _, judged in some])),
             {
                 measure: np.mean([judged["measures"][measure] for _, judged in some], axis=0)
                 for measure in some[0][1]["measures"]
@@ -67,12 +82,17 @@ def _rows(runs: Path) -> dict[str, Row]:
     }
 
 
-def _table(rows: dict[str, Row]) -> Table:
-    table = Table("Runs", ("recipe", "paper", "against", *MEASURES.values(), "seeds", "CPU s", "verdict"))
+def _table(rows: dict[str, Row], encoder: str) -> Table:
+    measures = TEXT_MEASURES if encoder == "transformer" else MEASURES
+    speed = ("papers/s",) if encoder == "transformer" else ()
+    table = Table(
+        "Runs", ("recipe", "paper", "against", *measures.values(), *speed, "seeds", "CPU s", "verdict")
+    )
     for name, row in rows.items():
         tested, against = row.config["tests"], row.config["against"]
         other = rows.get(against)
-        cells = [_cell(row, other, measure) for measure in MEASURES]
+        cells = [_cell(row, other, measure) for measure in measures]
+        cells += [f"{row.speed:.0f}"] if speed else []
         paper = find(tested).paper if tested else None
         verdict = _verdict(row, other) if other else "the measure"
         table.rows.append((name, str(paper or ""), against, *cells, row.seeds, f"{row.cpu:.0f}", verdict))
