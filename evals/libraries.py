@@ -112,7 +112,7 @@ class Shelf:
         """Of all papers, made once."""
         corpus, folder = self.place.corpus, self.place.folder / f"bags-{self.place.limit or 'all'}"
         folder.mkdir(parents=True, exist_ok=True)
-        done = f"{self.papers} {hashlib.sha256(bags.COUNTED.read_bytes()).hexdigest()[:8]} {bags.AUTHORS}"
+        done = f"{self.papers} {hashlib.sha256(bags.COUNTED.read_bytes()).hexdigest()[:8]} {bags.FORMAT}"
         state = bags.read_state(folder)
         if state.bookmark != done:
             bags.drop(folder)

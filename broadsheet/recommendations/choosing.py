@@ -17,11 +17,21 @@ from broadsheet import doors, scoring
 from broadsheet.embedders import EmbedderUnavailable
 from broadsheet.index import Filter, Index, IndexTrouble
 from broadsheet.models import Paper
-from broadsheet.recommendations import keeping
-from broadsheet.recommendations.learning import RECIPE, Background, Example, background, rank, telling
+from broadsheet.recommendations import bags, keeping
+from broadsheet.recommendations.learning import (
+    RECIPE,
+    Background,
+    Circle,
+    Example,
+    background,
+    circle_of,
+    rank,
+    telling,
+)
 from broadsheet.search import LONGEST_QUERY, documents
 from broadsheet.search.answering import speller_now
 from broadsheet.search.filters import EPOCH, FUNCTION_WORDS
+from broadsheet.text import plain_line
 
 log = logging.getLogger("broadsheet.recommendations")
 
@@ -149,11 +159,14 @@ def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
     liked = [each for each in examples if each.weight > 0]
     titles = {paper.pk: paper.title for paper, _ in taste.papers}
     terms = [word for word, _ in telling(examples[:MOST_TELLING], back)]
+    known = keeping.bags_now()
+    circle = circle_of(examples, known) if known else None
     vectors = index.vectors(vectors_named(index), keys)
     found = Picks(total=len(order))
     for key, vector in zip(keys, vectors, strict=True):
         if key in rows:
-            said = [taste.favoured.get(key, ""), _why(rows[key], vector, liked, titles, terms)]
+            by = _by(rows[key], circle) if circle and key not in taste.favoured else ""
+            said = [taste.favoured.get(key, ""), by, _why(rows[key], vector, liked, titles, terms)]
             if key in exploring:
                 said.insert(0, "by chance, a little further away")
             why = "; ".join(filter(None, said))
@@ -291,6 +304,18 @@ def _varied(index: Index, name: str, keys: list[int]) -> list[int]:
     nearness = np.clip((vectors @ vectors.T - NEAR) / (1 - NEAR), 0, 1)
     order = scoring.diverse([1 - place / len(keys) for place in range(len(keys))], nearness.tolist(), TASTE)
     return [keys[place] for place in order]
+
+
+def _by(paper: Paper, circle: Circle) -> str:
+    """The author of this paper who tells most, of those who wrote several of the examples."""
+    people = circle.people[circle.several]
+    counted = dict(zip(people.tolist(), circle.weights[circle.several].tolist(), strict=True))
+    names = [(name, bags.people_of([name]).tolist()) for name in paper.authors[: bags.MOST_AUTHORS]]
+    known = [(counted[mark[0]], name) for name, mark in names if mark and mark[0] in counted]
+    if not known:
+        return ""
+    name = max(known, key=lambda each: each[0])[1]
+    return f"by {plain_line(name[:TITLE])}, who wrote several of these"
 
 
 def _why(

@@ -2,9 +2,10 @@
 
 Two linear models of the same examples, each the difference between the mean of what is wanted and what
 papers are like anyway: one over words (bags.py), one over an embedder's vectors. Their scores, each in its
-own standard deviations, are added; where papers of all times are ranked, nearness in time counts too. That
-is all: taking the first papers of the ranking for further examples, nearest neighbours beside the mean,
-whitening and co-authors were tried on the development half of evals/libraries and found no more.
+own standard deviations, are added; a paper by the same people comes up, far up if they wrote several of the
+examples; where papers of all times are ranked, nearness in time counts too. That is all: taking the first
+papers of the ranking for further examples, nearest neighbours beside the mean, and whitening were tried on
+the development half of evals/libraries and found no more.
 
 Where the bags are not there yet, words are asked of the index as one question and the two rankings are fused.
 docs/recommendations.md has the formulas.
@@ -33,15 +34,18 @@ class Recipe:
     """Every number of the learner; the defaults were chosen on the development half of evals/libraries.
 
     `generic`: how much of an average paper's words is taken off. `push`: weight of the unwanted beside the
-    wanted. `words`, `nearness`: weights of the two models. `months`: weight of nearness in time, where all
-    times are ranked. `depth`: of the ranking. `terms`, `k`: words asked of the index, and the constant of
-    reciprocal ranks.
+    wanted. `words`, `nearness`: weights of the two models. `people`: weight of authors who wrote several of
+    the wanted papers; `once`: how much of it is left for those who wrote one. `months`: weight of nearness in
+    time, where all times are ranked. `depth`: of the ranking. `terms`, `k`: words asked of the index, and
+    the constant of reciprocal ranks.
     """
 
     generic: float = 1.75
     push: float = 0.5
     words: float = 1.0
     nearness: float = 1.6
+    people: float = 35.0
+    once: float = 0.3
     months: float = 1.0
     depth: int = 1_000
     terms: int = 48
@@ -150,6 +154,32 @@ def taste_of_words(examples: Sequence[Example], known: Bags, recipe: Recipe = RE
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Who wrote the wanted papers: `people` sorted, what each counts, and who of them wrote several."""
+
+    people: bags.People
+    weights: Floats
+    several: npt.NDArray[np.bool_]
+
+
+def circle_of(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE) -> Circle:
+    """An author counts by the root of the share of the wanted that they wrote, and by the rarity of the name;
+    not at all who wrote as much of the unwanted."""
+    keys = np.array([-1 if each.key is None else each.key for each in examples], np.int64)
+    shares = _shares([each.weight for each in examples], recipe)
+    rows = known.rows_of(keys)
+    theirs = known.all.take(rows[rows >= 0])
+    each_share = np.repeat(shares[rows >= 0], np.diff(theirs.people_ends, prepend=0))
+    people, at = np.unique(theirs.people, return_inverse=True)
+    share = np.bincount(at, each_share, len(people))
+    several = np.bincount(at, each_share > 0, len(people)) > 1
+    rarity = np.log1p(len(known) / known.written(people)) / max(log(1 + len(known)), 1.0)
+    weights = recipe.people * np.sqrt(np.maximum(share, 0)) * np.where(several, 1.0, recipe.once) * rarity
+    some = weights > 0
+    return Circle(people[some], weights[some].astype(np.float32), several[some])
+
+
 def telling(
     examples: Sequence[Example], back: Background, recipe: Recipe = RECIPE
 ) -> list[tuple[str, float]]:
@@ -200,10 +230,11 @@ def rank(
     toward = direction(examples, back, recipe)
     if not words.any() and toward is None:
         return {}
+    circle = circle_of(examples, known, recipe)
     if pool is None:
-        keys, scores = _of_all(index, name, examples, words, toward, back, filter, recipe, known)
+        keys, scores = _of_all(index, name, examples, words, circle, toward, back, filter, recipe, known)
     else:
-        keys, scores = pool.rows.keys, _added(pool, words, toward, back, recipe)
+        keys, scores = pool.rows.keys, _added(pool, words, circle, toward, back, recipe)
     if filter.exclude:
         kept = ~np.isin(keys, np.fromiter(filter.exclude, np.int64, len(filter.exclude)))
         keys, scores = keys[kept], scores[kept]
@@ -219,8 +250,10 @@ def _best(scores: Scores, many: int) -> npt.NDArray[np.int64]:
     return np.argsort(-scores, kind="stable")
 
 
-def _added(pool: Pool, words: Floats, toward: Floats | None, back: Background, recipe: Recipe) -> Scores:
-    scores = np.zeros(len(pool.rows))
+def _added(
+    pool: Pool, words: Floats, circle: Circle, toward: Floats | None, back: Background, recipe: Recipe
+) -> Scores:
+    scores = pool.rows.written_by(circle.people, circle.weights).astype(np.float64)
     if recipe.words and words.any():
         scores += recipe.words * _in_deviations(_by_words(pool.rows, words, recipe))
     if toward is not None and recipe.nearness:
@@ -248,6 +281,7 @@ def _of_all(
     name: str,
     examples: Sequence[Example],
     words: Floats,
+    circle: Circle,
     toward: Floats | None,
     back: Background,
     filter: Filter,
@@ -257,16 +291,18 @@ def _of_all(
     """Keys and scores of the candidates by either model among the papers of all times."""
     by_words = _in_deviations(_by_words(known.all, words, recipe))
     live = known.live
-    # Nearness in time moves papers up from far down the ranking by words, so it takes part in choosing.
+    # Nearness in time and authors move papers up from far down the ranking by words, so they take part in
+    # choosing.
     apart = _apart(examples, known)
-    early = recipe.words * by_words[live] - recipe.months * apart[live]
+    rest = known.all.written_by(circle.people, circle.weights) - recipe.months * apart
+    early = recipe.words * by_words[live] + rest[live]
     rows = live[_best(early, CANDIDATES + len(filter.exclude))]
     if toward is not None and recipe.nearness:
         near = index.nearest(name, toward, filter, CANDIDATES)
         found = known.rows_of(np.array([hit.key for hit in near], np.int64))
         rows = np.union1d(rows, found[found >= 0])
     keys = known.all.keys[rows]
-    scores = recipe.words * by_words[rows] - recipe.months * apart[rows]
+    scores = recipe.words * by_words[rows] + rest[rows]
     if toward is not None and recipe.nearness:
         vectors = without_mean(index.vectors(name, keys.tolist()), back.mean)
         scores += recipe.nearness * (vectors @ toward) / _deviation(toward, back)
