@@ -149,6 +149,32 @@ def test_a_window_and_all_times_and_an_index_alone_agree_on_what_is_alike(house:
 
 @MORE
 @pytest.mark.django_db
+def test_a_window_is_made_ready_once_and_again_when_its_papers_are_others(
+    house: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, known = doors.index(), keeping.bags_now()
+    assert known is not None
+    back = learning.background(np.zeros((0, 0), np.float32), 8, lambda word: 1)
+
+    def pool() -> learning.Pool:
+        found = keeping.pool_of(index, "", known, back, date(2025, 3, 10))
+        assert found is not None
+        return found
+
+    Paper.objects.filter(title__startswith="Part 1").update(listed_on=None, month=202504)
+    Paper.objects.filter(title__startswith="Part 2").update(listed_on=None, month=202503)
+    Paper.objects.filter(title__startswith="Part 3").update(listed_on=date(2025, 3, 9), month=202504)
+    first = pool()
+    assert len(first.rows) == 6
+    Paper.objects.filter(title__startswith="Part 4").update(hotness=None)
+    assert pool() is first
+    monkeypatch.setattr(keeping, "FRESH", 0.0)
+    assert len(pool().rows) == 5
+    assert pool() is pool()
+
+
+@MORE
+@pytest.mark.django_db
 def test_only_unwanted_examples_contradictory_ones_and_foreign_words_rank_without_an_error(
     house: None,
 ) -> None:

@@ -6,14 +6,16 @@ import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from django.db.models import Max, Min, Q
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
 
-from broadsheet import doors, scoring
+from broadsheet import doors, scoring, trending
 from broadsheet.embedders import EmbedderUnavailable
 from broadsheet.index import Filter, Index, IndexTrouble
 from broadsheet.models import Paper
@@ -53,6 +55,7 @@ TASTE = 0.8
 NEAR = 0.8
 NAME_SOMETHING = "Name at least one paper that you like, or say in a sentence what you look for."
 SHOWN_TERMS = 3
+USUAL_WINDOW = 30  # days
 # Of a large library the first examples say which words to name.
 MOST_TELLING = 20
 TITLE = 80
@@ -133,6 +136,23 @@ def for_examples(
     seen = frozenset([*keys, *(paper.pk for paper in unwanted), *exclude])
     examples = [(paper, 1.0) for paper in wanted] + [(paper, -1.0) for paper in unwanted]
     return chosen(Taste(examples, sentence=text, first=first, seen=seen), limit, start)
+
+
+def since(days: int) -> date:
+    """The first day of a window of so many, counted back from today, or from the newest day that has papers
+    where that was longer ago, so that a quiet house shows something too."""
+    return min(timezone.now().date(), trending.newest_day() or date.max) - timedelta(days=days)
+
+
+def warm_up() -> None:
+    """Makes ready what all readers share, for the usual window, before the first of them comes. Says nothing
+    of failures: whoever asks will be told."""
+    try:
+        for_examples(list(Paper.objects.listed().order_by("-pk")[:1]), first=since(USUAL_WINDOW))
+    except Exception:
+        log.debug("Warming up failed", exc_info=True)
+    finally:
+        connection.close()
 
 
 def chosen(taste: Taste, limit: int = 30, start: int = 0) -> Picks:
@@ -276,13 +296,14 @@ def _examples(index: Index, name: str, papers: Sequence[tuple[Paper, float]], te
 def _background(folder: str, name: str, grown: int) -> Background:
     """Of the index in `folder`; drawn again when the corpus has `grown` by some thousand papers."""
     index = doors.index()
-    ends = Paper.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    if ends["first"] is None:
+    ordered = Paper.objects.order_by("pk").values_list("pk", flat=True)
+    first, last = ordered.first(), ordered.last()
+    if first is None or last is None:
         keys: list[int] = []
     else:
-        span = ends["last"] - ends["first"] + 1
+        span = last - first + 1
         some = np.random.default_rng(0).choice(span, min(span, DRAWN), replace=False)
-        keys = sorted(int(each) + ends["first"] for each in some)
+        keys = sorted(int(each) + first for each in some)
     return background(index.vectors(name, keys), index.count(), lambda word: 1)
 
 
