@@ -164,15 +164,18 @@ class Shelf:
         return Pool(self.bags.all.take(self.bags.rows_of(keys)), vectors)
 
     def click(self, case: Case) -> Scores:
-        """Kept between runs: it takes seconds."""
-        name = hashlib.sha256(repr(sorted(case.known)).encode()).hexdigest()[:20]
-        path = self.place.folder / f"clicks-{self.papers}" / f"{name}.npy"
+        return self._kept("clicks", case.known, lambda: sanity.click(self.matrix, case.known))
+
+    def _kept(self, folder: str, known: Sequence[int], make: Callable[[], Scores]) -> Scores:
+        """Scores that take seconds and do not depend on any embedder, kept between runs."""
+        name = hashlib.sha256(repr(sorted(known)).encode()).hexdigest()[:20]
+        path = self.place.folder / f"{folder}-{self.papers}" / f"{name}.npy"
         if path.is_file():
             kept: Scores = np.load(path)
             return kept
-        found = sanity.click(self.matrix, case.known)
+        found = make().astype(np.float32)
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, found.astype(np.float32))
+        np.save(path, found)
         return found
 
     def tfidf(self, case: Case) -> Scores:
@@ -202,8 +205,11 @@ class Shelf:
     def bm25(self, case: Case) -> Scores:
         """Each known paper as a question of all its words, points summed; asked in parts, since a question
         of the index is short. Of readers, the newest papers alone are asked."""
+        return self._kept("bm25", case.known[:20], lambda: self._bm25(case.known[:20]))
+
+    def _bm25(self, known: Sequence[int]) -> Scores:
         points = np.zeros(self.papers)
-        for row in case.known[:20]:
+        for row in known:
             words = [
                 word for word in dict.fromkeys(bags.words_of(self.place.text(row))) if self.holding(word)
             ]

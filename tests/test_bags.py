@@ -62,6 +62,18 @@ def test_who_wrote_several_of_the_wanted_counts_and_nobody_who_wrote_the_unwante
     assert not len(learning.circle_of([learning.Example("Words")], known).people)
 
 
+def test_only_papers_nearer_to_what_was_refused_than_to_what_is_wanted_lose_by_it() -> None:
+    axes = np.eye(3, dtype=np.float32)
+    back = learning.background(np.concatenate([axes, -axes]), 6, lambda word: 1)
+    between = axes[:1] + axes[1:2]
+    papers = np.concatenate([axes, between / np.linalg.norm(between)])
+    wanted, refused = learning.Example("", 1.0, 1, axes[0]), learning.Example("", -1.0, 2, axes[1])
+    lost = learning._refused(papers, [wanted, refused], back, learning.RECIPE)
+    assert lost[1] > 1 and lost[[0, 2, 3]].tolist() == [0, 0, 0]
+    for some in ([wanted], [refused], [wanted, learning.Example("unread", -1.0)]):
+        assert not learning._refused(papers, some, back, learning.RECIPE).any()
+
+
 @pytest.mark.parametrize("text", ["", "the of and", "\x00\ud800", "$$ 12 %%"])
 def test_a_text_without_words_has_an_empty_bag(text: str) -> None:
     assert not len(bags.bag(text).places)

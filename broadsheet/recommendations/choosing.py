@@ -351,7 +351,7 @@ def _why(
     near = [
         (float(each.vector @ vector), each.key)
         for each in liked
-        if each.key is not None and each.vector is not None and len(each.vector) == len(vector)
+        if each.key not in (None, paper.pk) and each.vector is not None and len(each.vector) == len(vector)
     ]
     if near and (best := max(near))[0] > 0 and best[1] is not None:
         title = titles[best[1]]

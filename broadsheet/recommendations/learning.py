@@ -34,14 +34,17 @@ class Recipe:
     """Every number of the learner; the defaults were chosen on the development half of evals/libraries.
 
     `generic`: how much of an average paper's words is taken off. `push`: weight of the unwanted beside the
-    wanted. `words`, `nearness`: weights of the two models. `people`: weight of authors who wrote several of
-    the wanted papers; `once`: how much of it is left for those who wrote one. `months`: weight of nearness in
-    time, where all times are ranked. `depth`: of the ranking. `terms`, `k`: words asked of the index, and
-    the constant of reciprocal ranks.
+    wanted. `refused`: what is taken off a paper nearer to the unwanted than `margin` times to the wanted, for
+    each standard deviation of the difference. `words`, `nearness`: weights of the two models. `people`:
+    weight of authors who wrote several of the wanted papers; `once`: how much of it is left for those who
+    wrote one. `months`: weight of nearness in time, where all times are ranked. `depth`: of the ranking.
+    `terms`, `k`: words asked of the index, and the constant of reciprocal ranks.
     """
 
     generic: float = 1.75
-    push: float = 0.5
+    push: float = 0.05
+    refused: float = 2.0
+    margin: float = 1.1
     words: float = 1.0
     nearness: float = 1.6
     people: float = 35.0
@@ -56,6 +59,8 @@ RECIPE = Recipe()
 
 # Candidates by each model, where papers of all times are ranked.
 CANDIDATES = 3_000
+# Examples of either side, the newest, whose nearness to a paper is compared.
+COMPARED = 100
 # Months apart that count as one doubling of the distance; a paper of unknown month is taken to be so far off.
 NEAR_IN_TIME = 6.0
 UNKNOWN = 24.0
@@ -124,16 +129,16 @@ def direction(examples: Sequence[Example], back: Background, recipe: Recipe = RE
     if not read:
         return None
     vectors = without_mean(np.array([each.vector for each in read], np.float32), back.mean)
-    found = _shares([each.weight for each in read], recipe) @ vectors
+    found = _shares([each.weight for each in read], recipe.push) @ vectors
     length = float(np.linalg.norm(found))
     return (found / length).astype(np.float32) if length > 1e-6 else None
 
 
-def _shares(weights: Sequence[float], recipe: Recipe) -> Floats:
+def _shares(weights: Sequence[float], push: float) -> Floats:
     """Each example's share: those for sum to 1, those against to −push."""
     given = np.array(weights, np.float64)
     shares = np.zeros(len(given))
-    for side, whole in ((1.0, 1.0), (-1.0, recipe.push)):
+    for side, whole in ((1.0, 1.0), (-1.0, push)):
         mine = given * side > 0
         if mine.any():
             shares[mine] = whole * given[mine] / np.abs(given[mine]).sum()
@@ -142,7 +147,7 @@ def _shares(weights: Sequence[float], recipe: Recipe) -> Floats:
 
 def taste_of_words(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE) -> Floats:
     """The linear model over words, float32 [2¹⁸]: the mean bag of those for less that of those against."""
-    shares = _shares([each.weight for each in examples], recipe)
+    shares = _shares([each.weight for each in examples], recipe.push)
     rows = known.rows_of(np.array([-1 if each.key is None else each.key for each in examples], np.int64))
     here = rows >= 0
     found = known.all.take(rows[here]).total(shares[here])
@@ -167,7 +172,7 @@ def circle_of(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE)
     """An author counts by the root of the share of the wanted that they wrote, and by the rarity of the name;
     not at all who wrote as much of the unwanted."""
     keys = np.array([-1 if each.key is None else each.key for each in examples], np.int64)
-    shares = _shares([each.weight for each in examples], recipe)
+    shares = _shares([each.weight for each in examples], 1.0)
     rows = known.rows_of(keys)
     theirs = known.all.take(rows[rows >= 0])
     each_share = np.repeat(shares[rows >= 0], np.diff(theirs.people_ends, prepend=0))
@@ -186,7 +191,7 @@ def telling(
     """The words that set the wanted apart from all papers and from the unwanted, best first, with weights
     from 1 down. For what is said of a paper, and to ask an index with."""
     total: dict[str, float] = defaultdict(float)
-    shares = _shares([each.weight for each in examples], recipe)
+    shares = _shares([each.weight for each in examples], recipe.push)
     for each, share in zip(examples, shares.tolist(), strict=True):
         counts = Counter(words_of(each.text))
         held = {word: (1 + log(count)) * _rarity(word, back) for word, count in counts.items()}
@@ -235,6 +240,7 @@ def rank(
         keys, scores = _of_all(index, name, examples, words, circle, toward, back, filter, recipe, known)
     else:
         keys, scores = pool.rows.keys, _added(pool, words, circle, toward, back, recipe)
+        scores -= _refused(pool.vectors, examples, back, recipe)
     if filter.exclude:
         kept = ~np.isin(keys, np.fromiter(filter.exclude, np.int64, len(filter.exclude)))
         keys, scores = keys[kept], scores[kept]
@@ -306,7 +312,27 @@ def _of_all(
     if toward is not None and recipe.nearness:
         vectors = without_mean(index.vectors(name, keys.tolist()), back.mean)
         scores += recipe.nearness * (vectors @ toward) / _deviation(toward, back)
+        scores -= _refused(vectors, examples, back, recipe)
     return keys, scores
+
+
+def _refused(vectors: Floats, examples: Sequence[Example], back: Background, recipe: Recipe) -> Scores:
+    """What each paper loses for standing nearer to something unwanted than to anything wanted. What is
+    refused is mostly near to what is wanted: to push the whole direction away would lose that too."""
+    sides = [
+        [each.vector for each in examples if each.vector is not None and each.weight * side > 0][:COMPARED]
+        for side in (1, -1)
+    ]
+    d = vectors.shape[1]
+    if not all(sides) or any(len(each) != d for side in sides for each in side) or not recipe.refused:
+        return np.zeros(len(vectors))
+    wanted, unwanted = (without_mean(np.array(side, np.float32), back.mean) for side in sides)
+    over = (vectors @ unwanted.T).max(axis=1) - recipe.margin * (vectors @ wanted.T).max(axis=1)
+    mean = wanted.mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    spread = _deviation(mean / length, back) if length > 1e-6 else 1.0
+    found: Scores = recipe.refused * np.maximum(over, 0.0).astype(np.float64) / spread
+    return found
 
 
 def _apart(examples: Sequence[Example], known: Bags) -> Scores:

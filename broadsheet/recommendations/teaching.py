@@ -241,24 +241,31 @@ def questions(interest: Interest, viewer: Reader | None = None, many: int = ASKE
     vectors = index.vectors(vectors_named(index), keys)
     if not vectors.size:
         return _of_keys(keys[:many], [0.5] * many)
-    vectors = without_mean(vectors, back.mean)
+    chosen, unsure = most_telling(examples, back, without_mean(vectors, back.mean), many)
+    return _of_keys([keys[at] for at in chosen], unsure)
+
+
+def most_telling(
+    examples: Sequence[Example], back: Background, vectors: Floats, many: int
+) -> tuple[list[int], list[float]]:
+    """Which of the candidates (vectors without the mean [n, d]) to ask about, and how unsure each is."""
     sure = _believed(examples, back, vectors)
     unsure = 4 * sure * (1 - sure)
     alike = vectors @ vectors.T
     density = np.sort(alike, axis=1)[:, -NEIGHBOURS - 1 : -1].mean(axis=1)
     worth = unsure * np.clip(density, 0, None)
     known = [each.vector for each in examples if each.vector is not None and each.key]
-    near = np.zeros(len(keys))
+    near = np.zeros(len(vectors))
     if known:
         near = np.max(vectors @ without_mean(np.array(known, np.float32), back.mean).T, axis=1)
     chosen: list[int] = []
-    while len(chosen) < min(many, len(keys)):
+    while len(chosen) < min(many, len(vectors)):
         value = worth * (1 - np.clip(near, 0, 1))
         value[chosen] = -1.0
         best = int(np.argmax(value))
         chosen.append(best)
         near = np.maximum(near, alike[best])
-    return _of_keys([keys[at] for at in chosen], [float(unsure[at]) for at in chosen])
+    return chosen, [float(unsure[at]) for at in chosen]
 
 
 def _believed(examples: Sequence[Example], back: Background, vectors: Floats) -> Doubles:
