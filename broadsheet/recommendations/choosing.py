@@ -296,15 +296,17 @@ def _examples(index: Index, name: str, papers: Sequence[tuple[Paper, float]], te
 def _background(folder: str, name: str, grown: int) -> Background:
     """Of the index in `folder`; drawn again when the corpus has `grown` by some thousand papers."""
     index = doors.index()
+    return background(index.vectors(name, drawn_keys()), index.count(), lambda word: 1)
+
+
+def drawn_keys() -> list[int]:
+    """Keys drawn evenly from those in use, the same as long as no paper comes; some may be no paper's."""
     ordered = Paper.objects.order_by("pk").values_list("pk", flat=True)
     first, last = ordered.first(), ordered.last()
     if first is None or last is None:
-        keys: list[int] = []
-    else:
-        span = last - first + 1
-        some = np.random.default_rng(0).choice(span, min(span, DRAWN), replace=False)
-        keys = sorted(int(each) + first for each in some)
-    return background(index.vectors(name, keys), index.count(), lambda word: 1)
+        return []
+    some = np.random.default_rng(0).choice(last - first + 1, min(last - first + 1, DRAWN), replace=False)
+    return sorted(int(each) + first for each in some)
 
 
 def _holding() -> Callable[[str], int]:

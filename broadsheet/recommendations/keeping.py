@@ -168,12 +168,16 @@ def _keys_since(first: date) -> npt.NDArray[np.int64] | None:
 
 
 def made(
-    index: Index, name: str, known: Bags, back: Background, keys: Sequence[int] | npt.NDArray[np.int64]
+    index: Index,
+    name: str,
+    known: Bags | None,
+    back: Background,
+    keys: Sequence[int] | npt.NDArray[np.int64],
 ) -> Pool:
-    """A pool of these papers."""
+    """A pool of these papers, those without a bag at its end."""
     wanted = np.asarray(keys, np.int64)
-    rows = known.rows_of(wanted)
-    here = known.all.take(rows[rows >= 0])
+    rows = known.rows_of(wanted) if known else np.full(len(wanted), -1, np.int64)
+    here = known.all.take(rows[rows >= 0]) if known else bags.packed([], [], [])
     lacking = wanted[rows < 0]
     if len(lacking):
         here = bags.joined(

@@ -129,29 +129,29 @@ def direction(examples: Sequence[Example], back: Background, recipe: Recipe = RE
     if not read:
         return None
     vectors = without_mean(np.array([each.vector for each in read], np.float32), back.mean)
-    found = _shares([each.weight for each in read], recipe.push) @ vectors
+    found = shares([each.weight for each in read], recipe.push) @ vectors
     length = float(np.linalg.norm(found))
     return (found / length).astype(np.float32) if length > 1e-6 else None
 
 
-def _shares(weights: Sequence[float], push: float) -> Floats:
+def shares(weights: Sequence[float], push: float) -> Floats:
     """Each example's share: those for sum to 1, those against to −push."""
     given = np.array(weights, np.float64)
-    shares = np.zeros(len(given))
+    found = np.zeros(len(given))
     for side, whole in ((1.0, 1.0), (-1.0, push)):
         mine = given * side > 0
         if mine.any():
-            shares[mine] = whole * given[mine] / np.abs(given[mine]).sum()
-    return shares.astype(np.float32)
+            found[mine] = whole * given[mine] / np.abs(given[mine]).sum()
+    return found.astype(np.float32)
 
 
 def taste_of_words(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE) -> Floats:
     """The linear model over words, float32 [2¹⁸]: the mean bag of those for less that of those against."""
-    shares = _shares([each.weight for each in examples], recipe.push)
+    part = shares([each.weight for each in examples], recipe.push)
     rows = known.rows_of(np.array([-1 if each.key is None else each.key for each in examples], np.int64))
     here = rows >= 0
-    found = known.all.take(rows[here]).total(shares[here])
-    for each, share, kept in zip(examples, shares, here, strict=True):
+    found = known.all.take(rows[here]).total(part[here])
+    for each, share, kept in zip(examples, part, here, strict=True):
         if not kept:
             title, _, abstract = each.text.partition("\n")
             one = bags.bag(title, abstract)
@@ -172,10 +172,10 @@ def circle_of(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE)
     """An author counts by the root of the share of the wanted that they wrote, and by the rarity of the name;
     not at all who wrote as much of the unwanted."""
     keys = np.array([-1 if each.key is None else each.key for each in examples], np.int64)
-    shares = _shares([each.weight for each in examples], 1.0)
+    part = shares([each.weight for each in examples], 1.0)
     rows = known.rows_of(keys)
     theirs = known.all.take(rows[rows >= 0])
-    each_share = np.repeat(shares[rows >= 0], np.diff(theirs.people_ends, prepend=0))
+    each_share = np.repeat(part[rows >= 0], np.diff(theirs.people_ends, prepend=0))
     people, at = np.unique(theirs.people, return_inverse=True)
     share = np.bincount(at, each_share, len(people))
     several = np.bincount(at, each_share > 0, len(people)) > 1
@@ -191,8 +191,8 @@ def telling(
     """The words that set the wanted apart from all papers and from the unwanted, best first, with weights
     from 1 down. For what is said of a paper, and to ask an index with."""
     total: dict[str, float] = defaultdict(float)
-    shares = _shares([each.weight for each in examples], recipe.push)
-    for each, share in zip(examples, shares.tolist(), strict=True):
+    part = shares([each.weight for each in examples], recipe.push)
+    for each, share in zip(examples, part.tolist(), strict=True):
         counts = Counter(words_of(each.text))
         held = {word: (1 + log(count)) * _rarity(word, back) for word, count in counts.items()}
         length = sum(value * value for value in held.values()) ** 0.5
