@@ -218,7 +218,8 @@ FEW = 1 << 16
 
 def _entries(ends: Ints, rows: Ints) -> tuple[Ints, Ints]:
     """Where the entries of some rows are, one row after the other, and where each row ends among them."""
-    starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)[rows]
+    # Of a few rows among all: no array of all starts is made.
+    starts = np.where(rows > 0, ends[rows - 1], 0) if len(ends) else np.zeros(0, np.int64)
     lengths = ends[rows] - starts
     found = np.cumsum(lengths)
     return np.repeat(starts - (found - lengths), lengths) + np.arange(int(lengths.sum())), found

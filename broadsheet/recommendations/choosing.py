@@ -33,6 +33,7 @@ from broadsheet.recommendations.learning import (
 from broadsheet.search import LONGEST_QUERY, documents
 from broadsheet.search.answering import speller_now
 from broadsheet.search.filters import EPOCH, FUNCTION_WORDS
+from broadsheet.search.spelling import Speller
 from broadsheet.text import plain_line
 
 log = logging.getLogger("broadsheet.recommendations")
@@ -172,7 +173,7 @@ def rows_of(keys: Collection[int]) -> dict[int, Paper]:
 
 def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
     examples, back, points = points_of(index, taste)
-    order = _ordered(index, vectors_named(index), points, taste)
+    order = _ordered(index, vectors_named(index), points, taste, start + limit)
     keys = [key for key, _ in order[start : start + limit]]
     exploring = {key for key, by_chance in order if by_chance}
     rows = Paper.objects.listed().cards().in_bulk(keys)
@@ -244,13 +245,16 @@ def _voted(points: dict[int, float], share: float) -> dict[int, float]:
     }
 
 
-def _ordered(index: Index, name: str, points: dict[int, float], taste: Taste) -> list[tuple[int, bool]]:
-    """At most MOST_PICKS keys in the order to show them, and which stand there by chance. The same however
-    much of it is shown."""
+def _ordered(
+    index: Index, name: str, points: dict[int, float], taste: Taste, shown: int
+) -> list[tuple[int, bool]]:
+    """At most MOST_PICKS keys in the order to show them, and which stand there by chance. The first `shown`
+    are the same however many that is; those behind them are not varied."""
     keys = list(points)
     order: list[tuple[int, bool]] = []
     for begin in range(0, min(len(keys), MOST_PICKS), BLOCK):
-        order += [(key, False) for key in _varied(index, name, keys[begin : begin + BLOCK])]
+        block = keys[begin : begin + BLOCK]
+        order += [(key, False) for key in (_varied(index, name, block) if begin < shown else block)]
     further = keys[MOST_PICKS:]
     if taste.chance and further:
         draw = random.Random(taste.chance)  # noqa: S311 - variety, not security
@@ -311,8 +315,13 @@ def drawn_keys() -> list[int]:
 
 def _holding() -> Callable[[str], int]:
     """In how many papers a word stands; while no vocabulary is known, all words count alike."""
-    speller = speller_now()
+    return _remembering(speller_now())
 
+
+@lru_cache(maxsize=1)
+def _remembering(speller: Speller | None) -> Callable[[str], int]:
+    # The same words are asked for again and again.
+    @lru_cache(maxsize=100_000)
     def holding(word: str) -> int:
         if word in FUNCTION_WORDS:
             return 0
