@@ -338,10 +338,19 @@ def _table(
     recipes: dict[str, Recommender],
     parts: dict[str, Recipe],
 ) -> Table:
-    heads = ("ranking", "recall@20", "recall@100", "nDCG@20", "recall@100: ours − this", "ms a library")
+    heads = (
+        "ranking",
+        "recall@20",
+        "recall@100",
+        "nDCG@20",
+        "recall@100: ours − this",
+        "ours without months − this",
+        "ms a library",
+    )
     count = len({case.topic for case in cases})
     table = Table(f"{title}: {count} topics, {len(cases)} libraries", heads)
     ours: Scores = np.zeros(count)
+    timeless: Scores = np.zeros(count)
     rankers: dict[str, Ranker] = {name: shelf.ours(recipe) for name, recipe in parts.items()}
     for name, recipe in recipes.items():
         rankers[name] = lambda case, recipe=recipe: best(recipe(case), case)  # type: ignore[misc]
@@ -362,8 +371,10 @@ def _table(
         )
         if name == "ours":
             ours = hundred
-        row = (name, percent(twenty), percent(hundred), percent(gains), _ahead(ours, hundred), round(spent))
-        table.rows.append(row)
+        if name == "ours without months":
+            timeless = hundred
+        ahead = (_ahead(ours, hundred), _ahead(timeless, hundred) if timeless.any() else "")
+        table.rows.append((name, percent(twenty), percent(hundred), percent(gains), *ahead, round(spent)))
         shelf.place.say(f"{table.title}: {name} {percent(hundred)}, {spent:.0f} ms")
     return table
 
