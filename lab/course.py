@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,18 @@ from lab.recipe import Recipe
 
 @dataclass
 class Course:
-    """What a stage is told of its run. `made`: the encoders of earlier stages by their names."""
+    """What a stage is told of its run. `made`: the encoders of earlier stages by their names; `part`: what a
+    stage calls a training within it."""
 
     folder: Path
     seed: int
     stage: int = 0
     made: dict[str, TableEncoder] = field(default_factory=dict)
+    part: str = ""
+
+    def within(self, part: str) -> Course:
+        """For a training inside this stage: its checkpoint is its own."""
+        return replace(self, part=part)
 
     def rng(self, *where: int) -> np.random.Generator:
         """Chance that depends on seed, stage and place alone, so that a resumed run meets the same."""
@@ -44,7 +50,7 @@ class Course:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / f"stage-{self.stage}.pt"
+        return self.folder / f"stage-{self.stage}{'-' if self.part else ''}{self.part}.pt"
 
     def note(self, **what: float) -> None:
         with (self.folder / "curve.jsonl").open("a") as file:
@@ -88,7 +94,8 @@ def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
             before = course.made[start] if start else encoder
             encoder = find(options["method"], "stage").function(before.copy(), library, options, course)
             encoder.save(path)
-            course.checkpoint.unlink(missing_ok=True)
+            for left in course.folder.glob(f"stage-{course.stage}*.pt"):
+                left.unlink()
             course.note(seconds=round(time.monotonic() - begun, 1))
         if name := options.get("name"):
             course.made[name] = encoder
