@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from broadsheet.embedders import Vectors, open_embedder
+from broadsheet.embedders import EmbedderUnavailable, Vectors, open_embedder
+from lab import LabError
 from lab.corpus import SENTENCE_END
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def _ask(library: Library, folder: Path, path: Path) -> None:
     allowed, papers = library.training_rows, library.papers
     chance = np.random.default_rng(SEED)
     rows = np.sort(chance.choice(allowed, min(TAUGHT, len(allowed)), replace=False))
-    model = open_embedder("minilm", folder)
+    try:
+        model = open_embedder("minilm", folder)
+    except EmbedderUnavailable as error:
+        raise LabError(f"There is no teacher: {error}") from error
     vectors = {}
     for name in ("titles", "openings"):
         texts = [

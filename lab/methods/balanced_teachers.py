@@ -9,6 +9,8 @@ weights follow the losses of the batch. Symbols: answers float32 [n, n], rows su
 
 from __future__ import annotations
 
+import numpy as np
+import scipy.sparse
 import torch
 from torch import Tensor
 
@@ -36,19 +38,15 @@ def balanced_teachers(scores: Tensor, batch: Batch) -> Tensor:
 
 def words_shared(batch: Batch) -> Tensor:
     """Cosines of both sides' rare words, float32 [n, n]: a teacher that costs nothing."""
-    rarity = torch.from_numpy(batch.library.rarity).clamp(min=0)
+    rarity = batch.library.rarity.clip(min=0)
     sides = []
     for bags in (batch.left, batch.right):
-        values = bags.counts * rarity[bags.tokens]
-        owner = torch.bucketize(torch.arange(len(bags.tokens)), bags.offsets, right=True) - 1
-        shape = (len(bags), len(rarity))
-        sides.append(torch.sparse_coo_tensor(torch.stack([owner, bags.tokens]), values, shape).coalesce())
-    lengths = [
-        torch.zeros(len(side)).index_add(0, side.indices()[0], side.values() ** 2).sqrt().clamp(min=1e-6)
-        for side in sides
-    ]
-    product = torch.sparse.mm(sides[0], sides[1].transpose(0, 1)).to_dense()
-    return product / (lengths[0][:, None] * lengths[1])
+        values = bags.counts.numpy() * rarity[bags.tokens.numpy()]
+        ends = np.append(bags.offsets.numpy(), len(values))
+        side = scipy.sparse.csr_matrix((values, bags.tokens.numpy(), ends), (len(bags), len(rarity)))
+        lengths = np.sqrt(side.multiply(side).sum(axis=1)).A1.clip(min=1e-6)
+        sides.append(scipy.sparse.diags(1 / lengths) @ side)
+    return torch.from_numpy((sides[0] @ sides[1].T).toarray().astype(np.float32))
 
 
 def entropy(answers: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ t.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,7 +165,12 @@ def _resume(
     """The step to go on with, everything else put back as it was."""
     if not course.checkpoint.is_file():
         return 0
-    state = torch.load(course.checkpoint)
+    try:
+        state = torch.load(course.checkpoint)
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise LabError(
+            f"{course.checkpoint} cannot be read: remove it, and the stage begins anew."
+        ) from error
     encoder.load_state_dict(state["encoder"])
     optimizer.load_state_dict(state["optimizer"])
     kept += [TableEncoder(table, weights) for table, weights in state["snapshots"]]

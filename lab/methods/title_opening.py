@@ -1,5 +1,7 @@
-"""A paper's title beside its opening sentence, of the papers that the teacher has read. What every recipe
-begins with that has a teacher: the losses that ask it need these pairs."""
+"""A paper's title beside its opening sentence, of the papers that the teacher has read.
+
+What every recipe begins with that has a teacher: the losses that ask it need these pairs.
+"""
 
 from __future__ import annotations
 
