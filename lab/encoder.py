@@ -80,7 +80,8 @@ class TableEncoder(torch.nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> TableEncoder:
-        with np.load(path) as kept:
+        # Opened here: numpy leaves a file that is no archive open.
+        with path.open("rb") as file, np.load(file) as kept:
             return cls(*(torch.from_numpy(kept[name].astype(np.float32)) for name in ("table", "weights")))
 
     def save(self, path: Path) -> None:
