@@ -422,6 +422,7 @@ def _readers(shelf: Shelf, half: str, recipes: dict[str, Recommender]) -> Table:
     table = Table(title, heads)
     ours: Scores = np.zeros(len(cases))
     parts = {name: recipe for name, recipe in PARTS.items() if name == "ours"} | {
+        "ours without authors": replace(RECIPE, people=0.0),
         "ours without vectors": replace(RECIPE, nearness=0.0),
         "ours without words": replace(RECIPE, words=0.0),
     }

@@ -15,7 +15,8 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, field
+import zipfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,24 @@ import torch
 from lab import LabError
 from lab.corpus import Library
 from lab.encoder import TableEncoder
-from lab.method import find
+from lab.method import Options, find
 from lab.recipe import Recipe
 
 
 @dataclass
 class Course:
-    """What a stage is told of its run. `made`: the encoders of earlier stages by their names."""
+    """What a stage is told of its run. `made`: the encoders of earlier stages by their names; `part`: what a
+    stage calls a training within it."""
 
     folder: Path
     seed: int
     stage: int = 0
     made: dict[str, TableEncoder] = field(default_factory=dict)
+    part: str = ""
+
+    def within(self, part: str) -> Course:
+        """For a training inside this stage: its checkpoint is its own."""
+        return replace(self, part=part)
 
     def rng(self, *where: int) -> np.random.Generator:
         """Chance that depends on seed, stage and place alone, so that a resumed run meets the same."""
@@ -44,7 +51,7 @@ class Course:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / f"stage-{self.stage}.pt"
+        return self.folder / f"stage-{self.stage}{'-' if self.part else ''}{self.part}.pt"
 
     def note(self, **what: float) -> None:
         with (self.folder / "curve.jsonl").open("a") as file:
@@ -68,6 +75,13 @@ def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> TableEncod
         raise LabError(
             f"{folder} cannot be written ({error.strerror}): make room and start again; what is done is kept."
         ) from error
+    except RuntimeError as error:
+        # What PyTorch raises when its file could not be written whole.
+        if "PytorchStreamWriter" not in str(error):
+            raise
+        raise LabError(
+            f"A checkpoint in {folder} cannot be written: make room and start again; what is done is kept."
+        ) from error
 
 
 def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
@@ -76,7 +90,7 @@ def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
     for course.stage, options in enumerate(recipe.stages):
         path = course.folder / f"stage-{course.stage}.npz"
         if path.is_file():
-            encoder = TableEncoder.load(path)
+            encoder = _made(path)
         else:
             torch.manual_seed(course.seed * 1_000 + course.stage)
             start = options.get("start")
@@ -86,13 +100,38 @@ def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
                 )
             begun = time.monotonic()
             before = course.made[start] if start else encoder
-            encoder = find(options["method"], "stage").function(before.copy(), library, options, course)
+            encoder = _stage(before.copy(), library, options, course)
             encoder.save(path)
-            course.checkpoint.unlink(missing_ok=True)
+            for left in course.folder.glob(f"stage-{course.stage}*.pt"):
+                left.unlink()
             course.note(seconds=round(time.monotonic() - begun, 1))
         if name := options.get("name"):
             course.made[name] = encoder
     return encoder
+
+
+def _stage(encoder: TableEncoder, library: Library, options: Options, course: Course) -> TableEncoder:
+    made: TableEncoder
+    try:
+        made = find(options["method"], "stage").function(encoder, library, options, course)
+    except RuntimeError as error:
+        # The size of tensor a (128) must match …, size mismatch for table: …
+        if "size" not in str(error) and "shape" not in str(error):
+            raise
+        raise LabError(
+            f"Stage {course.stage + 1} ({options['method']}) was given tables of different shapes: let all "
+            "stages that it combines have the same dimensions, or remove a checkpoint of another recipe from "
+            f"{course.folder}. ({str(error).splitlines()[-1].strip()})"
+        ) from error
+    return made
+
+
+def _made(path: Path) -> TableEncoder:
+    """The encoder in the file of a stage that was done. LabError if it is no such file, or not whole."""
+    try:
+        return TableEncoder.load(path)
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise LabError(f"{path} is not a stage's encoder: remove it, and the stage is done again.") from error
 
 
 def _claim(recipe: Recipe, seed: int, library: Library, folder: Path) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lab import LabError
 from lab.encoder import TableEncoder
 
 LEVELS = 127
+WIDEST = 256  # dimensions: what keeps the file below 8 MB
 
 
 def ship(encoder: TableEncoder, path: Path) -> None:
@@ -18,6 +20,12 @@ def ship(encoder: TableEncoder, path: Path) -> None:
     """
     from broadsheet.embedders.static import token_weights
 
+    known = len(token_weights()[0])
+    if len(encoder.table) != known or encoder.table.shape[1] > WIDEST:
+        raise LabError(
+            f"A table of {tuple(encoder.table.shape)} cannot ship: it must have {known:,} tokens and at "
+            f"most {WIDEST} dimensions. End the recipe with structured_pruning."
+        )
     rows = encoder.rows() / token_weights()[0][:, None]
     scale = np.maximum(np.abs(rows).max(axis=1), 1e-12) / LEVELS
     table = np.round(rows / scale[:, None]).astype(np.int8)

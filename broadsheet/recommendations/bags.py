@@ -212,7 +212,8 @@ class Rows:
         return np.bincount(self.places, entries, BUCKETS).astype(np.float32)
 
 
-BLOCK = 8_192
+# Rows multiplied at once: few enough that their entries stay in the cache.
+BLOCK = 1_024
 FEW = 1 << 16
 
 
