@@ -222,16 +222,16 @@ _IN_TEXT = re.compile(
 )
 
 
-def find_all(text: str) -> list[str]:
+def find_all(text: str, most: int = MOST_FOUND) -> list[str]:
     """Canonical arXiv ids and DOIs that stand in running text, in order, each once.
 
-    Reads the first 100,000 characters and stops at 200 identifiers.
+    Reads the first 100,000 characters and stops at `most` identifiers.
     """
     found: dict[str, None] = {}
     for match in _IN_TEXT.finditer(text[:LONGEST_TEXT]):
         if identified := parse(match[0]):
             found[identified.identifier] = None
-            if len(found) == MOST_FOUND:
+            if len(found) == most:
                 break
     return list(found)
 

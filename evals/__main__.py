@@ -23,6 +23,7 @@ from evals import (
     libraries,
     sampled,
     spelling,
+    teaching,
     topics,
     trending,
 )
@@ -43,6 +44,7 @@ EVALUATIONS: dict[str, Evaluation] = {
     "ablation": ablation.run,
     "sampled": sampled.run,
     "libraries": libraries.run,
+    "teaching": teaching.run,
 }
 
 EXPLORATIONS: dict[str, Evaluation] = {"topics": topics.explore, "trending": trending.explore}

@@ -30,8 +30,8 @@ def main(path: Path) -> None:
     bags.COUNTED = path
     bags.counted.cache_clear()
     for places, damped in found:
-        one = bags.weighed(places.astype(np.int64), damped.astype(np.float64))
-        np.add.at(mean, one.places, one.weights)
+        where, weights = bags.weighed(places.astype(np.int64), damped.astype(np.float64))
+        np.add.at(mean, where, weights)
     _keep(path, held, mean / len(corpus), len(corpus))
 
 

@@ -112,7 +112,7 @@ class Shelf:
         """Of all papers, made once."""
         corpus, folder = self.place.corpus, self.place.folder / f"bags-{self.place.limit or 'all'}"
         folder.mkdir(parents=True, exist_ok=True)
-        done = f"{self.papers} {hashlib.sha256(bags.COUNTED.read_bytes()).hexdigest()[:8]} {bags.AUTHORS}"
+        done = f"{self.papers} {hashlib.sha256(bags.COUNTED.read_bytes()).hexdigest()[:8]} {bags.FORMAT}"
         state = bags.read_state(folder)
         if state.bookmark != done:
             bags.drop(folder)
@@ -164,15 +164,18 @@ class Shelf:
         return Pool(self.bags.all.take(self.bags.rows_of(keys)), vectors)
 
     def click(self, case: Case) -> Scores:
-        """Kept between runs: it takes seconds."""
-        name = hashlib.sha256(repr(sorted(case.known)).encode()).hexdigest()[:20]
-        path = self.place.folder / f"clicks-{self.papers}" / f"{name}.npy"
+        return self._kept("clicks", case.known, lambda: sanity.click(self.matrix, case.known))
+
+    def _kept(self, folder: str, known: Sequence[int], make: Callable[[], Scores]) -> Scores:
+        """Scores that take seconds and do not depend on any embedder, kept between runs."""
+        name = hashlib.sha256(repr(sorted(known)).encode()).hexdigest()[:20]
+        path = self.place.folder / f"{folder}-{self.papers}" / f"{name}.npy"
         if path.is_file():
             kept: Scores = np.load(path)
             return kept
-        found = sanity.click(self.matrix, case.known)
+        found = make().astype(np.float32)
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, found.astype(np.float32))
+        np.save(path, found)
         return found
 
     def tfidf(self, case: Case) -> Scores:
@@ -202,8 +205,11 @@ class Shelf:
     def bm25(self, case: Case) -> Scores:
         """Each known paper as a question of all its words, points summed; asked in parts, since a question
         of the index is short. Of readers, the newest papers alone are asked."""
+        return self._kept("bm25", case.known[:20], lambda: self._bm25(case.known[:20]))
+
+    def _bm25(self, known: Sequence[int]) -> Scores:
         points = np.zeros(self.papers)
-        for row in case.known[:20]:
+        for row in known:
             words = [
                 word for word in dict.fromkeys(bags.words_of(self.place.text(row))) if self.holding(word)
             ]
@@ -332,10 +338,19 @@ def _table(
     recipes: dict[str, Recommender],
     parts: dict[str, Recipe],
 ) -> Table:
-    heads = ("ranking", "recall@20", "recall@100", "nDCG@20", "recall@100: ours − this", "ms a library")
+    heads = (
+        "ranking",
+        "recall@20",
+        "recall@100",
+        "nDCG@20",
+        "recall@100: ours − this",
+        "ours without months − this",
+        "ms a library",
+    )
     count = len({case.topic for case in cases})
     table = Table(f"{title}: {count} topics, {len(cases)} libraries", heads)
     ours: Scores = np.zeros(count)
+    timeless: Scores = np.zeros(count)
     rankers: dict[str, Ranker] = {name: shelf.ours(recipe) for name, recipe in parts.items()}
     for name, recipe in recipes.items():
         rankers[name] = lambda case, recipe=recipe: best(recipe(case), case)  # type: ignore[misc]
@@ -356,8 +371,10 @@ def _table(
         )
         if name == "ours":
             ours = hundred
-        row = (name, percent(twenty), percent(hundred), percent(gains), _ahead(ours, hundred), round(spent))
-        table.rows.append(row)
+        if name == "ours without months":
+            timeless = hundred
+        ahead = (_ahead(ours, hundred), _ahead(timeless, hundred) if timeless.any() else "")
+        table.rows.append((name, percent(twenty), percent(hundred), percent(gains), *ahead, round(spent)))
         shelf.place.say(f"{table.title}: {name} {percent(hundred)}, {spent:.0f} ms")
     return table
 
@@ -405,6 +422,7 @@ def _readers(shelf: Shelf, half: str, recipes: dict[str, Recommender]) -> Table:
     table = Table(title, heads)
     ours: Scores = np.zeros(len(cases))
     parts = {name: recipe for name, recipe in PARTS.items() if name == "ours"} | {
+        "ours without authors": replace(RECIPE, people=0.0),
         "ours without vectors": replace(RECIPE, nearness=0.0),
         "ours without words": replace(RECIPE, words=0.0),
     }

@@ -33,6 +33,9 @@ def main() -> int:
     except (LabError, DataMissing) as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename or given.runs}: {error.strerror}. What is done is kept.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("Stopped; the same command goes on from here.", file=sys.stderr)
         return 130

@@ -1,7 +1,8 @@
 """What the laboratory reads: every paper of the corpus as tokens, read once and kept in a cache folder.
 
-The tokens are those of the static encoder that ships (`broadsheet.embedders.static`), so that what is trained
-here can take its place. No paper that is judged anywhere is ever given to training: see `training_rows`.
+The tokens are those of the static encoder that ships (`broadsheet.embedders.static`), so that what is
+trained here can take its place. No paper that is judged anywhere is ever given to training: see
+`training_rows`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from broadsheet import identifiers
 from broadsheet.embedders.static import StaticEmbedder
 from evals.data import Corpus, Topic, csfcube_texts, data_file, front_page, topics
+
+if TYPE_CHECKING:
+    from lab.teacher import Teacher
 
 Tokens = NDArray[np.uint16]
 Starts = NDArray[np.int64]
@@ -108,6 +112,24 @@ class Library:
             np.concatenate([empty, *(read[code] for code in sorted(some))]).astype(np.uint16)
             for some in codes
         ]
+
+    @cached_property
+    def archives(self) -> NDArray[np.str_]:
+        """The archive of each paper's first category: "cs" of "cs.LG", "" without any."""
+        return np.array([(some[0] if some else "").partition(".")[0] for some in self.papers.categories])
+
+    @cached_property
+    def fields(self) -> NDArray[np.int64]:
+        """A number for each paper's first category, the same for papers of the same one."""
+        first = [some[0] if some else "" for some in self.papers.categories]
+        return np.unique(first, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """MiniLM's vectors of some training papers, read once: minutes of one core."""
+        from lab.teacher import read
+
+        return read(self, self._folder)
 
     @cached_property
     def neighbours(self) -> dict[int, list[int]]:

@@ -15,7 +15,8 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, field
+import zipfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import torch
 from lab import LabError
 from lab.corpus import Library
 from lab.encoder import TableEncoder
-from lab.method import find
+from lab.method import Kind, Options, find
 from lab.recipe import KINDS, Recipe
 from lab.transformer import TransformerEncoder
 
@@ -38,12 +39,18 @@ ENCODERS: dict[str, type[TableEncoder] | type[TransformerEncoder]] = {
 
 @dataclass
 class Course:
-    """What a stage is told of its run. `made`: the encoders of earlier stages by their names."""
+    """What a stage is told of its run. `made`: the encoders of earlier stages by their names, all of the kind
+    that the recipe trains; `part`: what a stage calls a training within it."""
 
     folder: Path
     seed: int
     stage: int = 0
-    made: dict[str, Encoder] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    part: str = ""
+
+    def within(self, part: str) -> Course:
+        """For a training inside this stage: its checkpoint is its own."""
+        return replace(self, part=part)
 
     def rng(self, *where: int) -> np.random.Generator:
         """Chance that depends on seed, stage and place alone, so that a resumed run meets the same."""
@@ -51,7 +58,7 @@ class Course:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / f"stage-{self.stage}.pt"
+        return self.folder / f"stage-{self.stage}{'-' if self.part else ''}{self.part}.pt"
 
     def note(self, **what: float) -> None:
         with (self.folder / "curve.jsonl").open("a") as file:
@@ -75,16 +82,22 @@ def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> Encoder:
         raise LabError(
             f"{folder} cannot be written ({error.strerror}): make room and start again; what is done is kept."
         ) from error
+    except RuntimeError as error:
+        # What PyTorch raises when its file could not be written whole.
+        if "PytorchStreamWriter" not in str(error):
+            raise
+        raise LabError(
+            f"A checkpoint in {folder} cannot be written: make room and start again; what is done is kept."
+        ) from error
 
 
 def _stages(recipe: Recipe, course: Course, library: Library) -> Encoder:
-    kind = ENCODERS[recipe.encoder]
-    encoder: Encoder = kind.untrained()
+    encoder: Encoder = ENCODERS[recipe.encoder].untrained()
     course.made["untrained"] = encoder
     for course.stage, options in enumerate(recipe.stages):
         path = course.folder / f"stage-{course.stage}.npz"
         if path.is_file():
-            encoder = kind.load(path)
+            encoder = _made(path, recipe.encoder)
         else:
             torch.manual_seed(course.seed * 1_000 + course.stage)
             start = options.get("start")
@@ -94,15 +107,38 @@ def _stages(recipe: Recipe, course: Course, library: Library) -> Encoder:
                 )
             begun = time.monotonic()
             before = course.made[start] if start else encoder
-            encoder = find(options["method"], KINDS[recipe.encoder]).function(
-                before.copy(), library, options, course
-            )
+            encoder = _stage(before.copy(), KINDS[recipe.encoder], library, options, course)
             encoder.save(path)
-            course.checkpoint.unlink(missing_ok=True)
+            for left in course.folder.glob(f"stage-{course.stage}*.pt"):
+                left.unlink()
             course.note(seconds=round(time.monotonic() - begun, 1))
         if name := options.get("name"):
             course.made[name] = encoder
     return encoder
+
+
+def _stage(encoder: Encoder, kind: Kind, library: Library, options: Options, course: Course) -> Encoder:
+    made: Encoder
+    try:
+        made = find(options["method"], kind).function(encoder, library, options, course)
+    except RuntimeError as error:
+        # The size of tensor a (128) must match …, size mismatch for table: …
+        if "size" not in str(error) and "shape" not in str(error):
+            raise
+        raise LabError(
+            f"Stage {course.stage + 1} ({options['method']}) was given tables of different shapes: let all "
+            "stages that it combines have the same dimensions, or remove a checkpoint of another recipe from "
+            f"{course.folder}. ({str(error).splitlines()[-1].strip()})"
+        ) from error
+    return made
+
+
+def _made(path: Path, encoder: str) -> Encoder:
+    """The encoder in the file of a stage that was done. LabError if it is no such file, or not whole."""
+    try:
+        return ENCODERS[encoder].load(path)
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise LabError(f"{path} is not a stage's encoder: remove it, and the stage is done again.") from error
 
 
 def _claim(recipe: Recipe, seed: int, library: Library, folder: Path) -> None:

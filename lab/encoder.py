@@ -59,10 +59,15 @@ class Bags:
 
 
 class TableEncoder(torch.nn.Module):
-    """`table` float32 [tokens, d], one row a token; `weights` float32 [tokens], how much each token tells."""
+    """`table` float32 [tokens, d], one row a token; `weights` float32 [tokens], how much each token tells.
+
+    ValueError if their shapes are others.
+    """
 
     def __init__(self, table: Tensor, weights: Tensor) -> None:
         super().__init__()
+        if table.ndim != 2 or weights.shape != table.shape[:1]:
+            raise ValueError(f"a table of {tuple(table.shape)} with weights of {tuple(weights.shape)}")
         self.table = torch.nn.Parameter(table.clone())
         self.weights = torch.nn.Parameter(weights.clone(), requires_grad=False)
 
@@ -75,7 +80,8 @@ class TableEncoder(torch.nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> TableEncoder:
-        with np.load(path) as kept:
+        # Opened here: numpy leaves a file that is no archive open.
+        with path.open("rb") as file, np.load(file) as kept:
             return cls(*(torch.from_numpy(kept[name].astype(np.float32)) for name in ("table", "weights")))
 
     def save(self, path: Path) -> None:

@@ -1,14 +1,16 @@
 """What a method of the laboratory is, and how a recipe finds one by its name.
 
-A method lives in a file of its own in `lab/methods/`, whose docstring names the paper (by its number on the
-built-in front page), tells the idea, and says what was changed. Its kind says where in training it stands:
+A method lives in a file of its own in `lab/methods/`, whose docstring names the paper (by its number on
+the built-in front page), tells the idea, and says what was changed. Its kind says where in training it
+stands:
 
 - stage:  (encoder, library, options, course) -> encoder; a whole step of a recipe
 - transformer: the same, of recipes that train a transformer (`lab.transformer`)
-- pairs:  (library, rows, moment) -> (left, right); what is brought together, as parts of texts
+- pairs:  (library, rows, moment) -> (left, right) or (left, right, rows); what is brought together, as parts
+          of texts, and of which papers if not of those that were asked for
 - order:  (library, rows, rng, steps, size) -> int64 [steps, size]; which papers are seen when
 - loss:   (scores [n, n], batch) -> scalar; scores are cosines over temperature, the diagonal belongs together
-- update: (encoder, optimizer, loss_of, options) -> float; one step of the optimizer, gives the loss
+- update: (encoder, optimizer, loss_of) -> float; one step of the optimizer, gives the loss
 - keep:   (encoders, oldest first) -> encoder; what is kept of a training's snapshots
 """
 
@@ -19,7 +21,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,9 @@ from numpy.typing import NDArray
 import lab.methods
 from lab import LabError
 from lab.encoder import Bags, TableEncoder
+
+if TYPE_CHECKING:
+    from lab.corpus import Library
 
 Kind = Literal["stage", "transformer", "pairs", "order", "loss", "update", "keep"]
 Parts = list[tuple[list[NDArray[np.uint16]], float]]
@@ -46,20 +51,26 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where training stands: `share` of its steps done, 0 to 1, and chance, the same for the same step."""
+    """Where training stands: `share` of its steps done, 0 to 1, chance, the same for the same step, and the
+    encoder as it is now."""
 
     share: float
     rng: np.random.Generator
+    encoder: TableEncoder
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a loss may look at: the papers, both sides as bags, and the encoder that the stage began with."""
+    """What a loss may look at: the papers (one a pair, or all that were asked for), both sides as bags, the
+    encoder that the stage began with, the one that is trained, and what the scores were divided by."""
 
     rows: NDArray[np.int64]
     left: Bags
     right: Bags
     start: TableEncoder
+    encoder: TableEncoder
+    library: Library
+    temperature: float = 0.05
 
 
 _known: dict[str, Method] = {}

@@ -14,10 +14,12 @@ import numpy as np
 from broadsheet.embedders import bert
 from broadsheet.embedders.small import opened
 from broadsheet.embedders.transformer import HEADS, TransformerEmbedder
+from lab import LabError
 from lab.encoder import TableEncoder
 from lab.transformer import PLACES, TransformerEncoder
 
 LEVELS = 127
+WIDEST = 256  # dimensions: what keeps the file below 8 MB
 
 
 def ship(encoder: TableEncoder, path: Path) -> None:
@@ -27,6 +29,12 @@ def ship(encoder: TableEncoder, path: Path) -> None:
     """
     from broadsheet.embedders.static import token_weights
 
+    known = len(token_weights()[0])
+    if len(encoder.table) != known or encoder.table.shape[1] > WIDEST:
+        raise LabError(
+            f"A table of {tuple(encoder.table.shape)} cannot ship: it must have {known:,} tokens and at "
+            f"most {WIDEST} dimensions. End the recipe with structured_pruning."
+        )
     rows = encoder.rows() / token_weights()[0][:, None]
     scale = np.maximum(np.abs(rows).max(axis=1), 1e-12) / LEVELS
     table = np.round(rows / scale[:, None]).astype(np.int8)

@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,14 +60,11 @@ def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def scenario(recipients: int, kills: int, senders: int, policy: str, point: str) -> dict[str, Any]:
-    """One run over `recipients` messages with `kills` SIGKILLs; what the server has, and what we believe."""
+@contextmanager
+def _receiving() -> Iterator[Path]:
+    """A server in a process of its own that mail is sent to; gives the file of what it took."""
     from django.conf import settings
-    from django.db import connection
 
-    from broadsheet.models import Message
-
-    started = time.monotonic()
     with TemporaryDirectory() as folder:
         server = subprocess.Popen(
             [sys.executable, "-m", "tests.mail_rig", folder],
@@ -76,32 +75,44 @@ def scenario(recipients: int, kills: int, senders: int, policy: str, point: str)
         assert server.stdin and server.stdout
         settings.SMTP_URL = f"smtp://127.0.0.1:{int(server.stdout.readline())}"
         settings.MAIL_FROM = "papers@broadsheet.example"
-        settings.MAIL_AMBIGUOUS = policy
-        settings.MAIL_PAUSE_AFTER = 100_000
         try:
-            _queue(recipients)
-            connection.close()
-            killed, statuses = 0, list[int]()
-            chance = random.Random(f"{recipients} {kills} {policy} {point}")
-            # Spread over the run: each round may go on for about its share of the messages.
-            share = max(1, recipients // max(1, kills))
-            most = share * len(POINTS) if point == "any" else 2
-            while True:
-                last = killed >= kills
-                after = 10**9 if last else chance.randint(1, most)
-                children = [_sender(point, after) for _ in range(senders)]
-                ended = [os.waitpid(child, 0)[1] for child in children]
-                killed += sum(os.WIFSIGNALED(status) for status in ended)
-                statuses += [os.waitstatus_to_exitcode(status) for status in ended]
-                time_passes()
-                connection.close()
-                if last or not any(os.WIFSIGNALED(status) for status in ended):
-                    break
-            oracle = [json.loads(line) for line in (Path(folder) / "oracle.jsonl").read_text().splitlines()]
-            found = _judged(recipients, oracle)
+            yield Path(folder) / "oracle.jsonl"
         finally:
             server.stdin.close()
             server.wait()
+
+
+def scenario(recipients: int, kills: int, senders: int, policy: str, point: str) -> dict[str, Any]:
+    """One run over `recipients` messages with `kills` SIGKILLs; what the server has, and what we believe."""
+    from django.conf import settings
+    from django.db import connection
+
+    from broadsheet.models import Message
+
+    started = time.monotonic()
+    with _receiving() as log:
+        settings.MAIL_AMBIGUOUS = policy
+        settings.MAIL_PAUSE_AFTER = 100_000
+        _queue(recipients)
+        connection.close()
+        killed, statuses = 0, list[int]()
+        chance = random.Random(f"{recipients} {kills} {policy} {point}")
+        # Spread over the run: each round may go on for about its share of the messages.
+        share = max(1, recipients // max(1, kills))
+        most = share * len(POINTS) if point == "any" else 2
+        while True:
+            last = killed >= kills
+            after = 10**9 if last else chance.randint(1, most)
+            children = [_sender(point, after) for _ in range(senders)]
+            ended = [os.waitpid(child, 0)[1] for child in children]
+            killed += sum(os.WIFSIGNALED(status) for status in ended)
+            statuses += [os.waitstatus_to_exitcode(status) for status in ended]
+            time_passes()
+            connection.close()
+            if last or not any(os.WIFSIGNALED(status) for status in ended):
+                break
+        oracle = [json.loads(line) for line in log.read_text().splitlines()]
+        found = _judged(recipients, oracle)
     Message.objects.all().delete()
     connection.close()
     told = {"policy": policy, "point": point, "recipients": recipients, "senders": senders}
@@ -121,7 +132,6 @@ def restored(recipients: int) -> dict[str, Any]:
     comes back, and everything that is due is sent. What the server had before, after, and with `late`."""
     from datetime import timedelta
 
-    from django.conf import settings
     from django.utils import timezone
 
     from broadsheet import catalog, digest, operations
@@ -139,36 +149,22 @@ def restored(recipients: int) -> dict[str, Any]:
         subscribing.activate(made, timezone.now())
     past = timezone.now() - timedelta(minutes=1)
     Subscription.objects.update(next_at=past)
-    with TemporaryDirectory() as folder:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "tests.mail_rig", folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert server.stdin and server.stdout
-        settings.SMTP_URL = f"smtp://127.0.0.1:{int(server.stdout.readline())}"
-        settings.MAIL_FROM = "papers@broadsheet.example"
+    with _receiving() as log:
 
         def arrived() -> int:
-            log = Path(folder) / "oracle.jsonl"
             return len(log.read_text().splitlines()) if log.exists() else 0
 
-        try:
-            digest.make_due(limit=recipients // 2)
-            file, _ = operations.backup(Path(folder) / "before.tar.zst")
-            digest.send(connections=1)
-            before = arrived()
-            operations.restore(file, True, _say)
-            operations.open_up(_say)
-            while digest.send_due():
-                pass
-            after = arrived()
-            digest.send(late=True, connections=1)
-            late = arrived()
-        finally:
-            server.stdin.close()
-            server.wait()
+        digest.make_due(limit=recipients // 2)
+        file, _ = operations.backup(log.with_name("before.tar.zst"))
+        digest.send(connections=1)
+        before = arrived()
+        operations.restore(file, True, _say)
+        operations.open_up(_say)
+        while digest.send_due():
+            pass
+        after = arrived()
+        digest.send(late=True, connections=1)
+        late = arrived()
     return {"recipients": recipients, "before": before, "after": after, "late": late}
 
 

@@ -20,7 +20,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from broadsheet import doors, search
 from broadsheet.api import mcp
-from broadsheet.community import keys
+from broadsheet.community import interests, keys
+from broadsheet.community.interests import Wishes
 from broadsheet.models import SavedSearch
 from tests import factories, people
 from tests.conftest import PROJECT
@@ -33,6 +34,7 @@ READING = {
     "get_paper",
     "read_paper",
     "related_papers",
+    "recommend_papers",
     "export_citations",
 }
 
@@ -97,7 +99,7 @@ def test_the_client_calls_tools_over_standard_input_and_output(furnished: dict[s
                 return {tool.name for tool in tools}, found.content[0].text  # type: ignore[union-attr]
 
     names, said = _finished(ask)
-    assert names == READING | {"watch_topic", "check_alerts"}
+    assert names == READING | {"watch_topic", "check_alerts", "papers_for_me"}
     assert said.count("- **") == 3
 
 
@@ -114,17 +116,37 @@ def test_a_key_brings_the_tools_that_keep_topics(client: Client) -> None:
         return client.post("/mcp", json.dumps(message), "application/json", headers=headers)
 
     names = {tool["name"] for tool in ask("tools/list", key).json()["result"]["tools"]}
-    assert names == READING | {"watch_topic", "check_alerts"}
+    assert names == READING | {"watch_topic", "check_alerts", "papers_for_me"}
     watch = {"name": "watch_topic", "arguments": {"topic": "newspapers"}}
     assert "is watched" in ask("tools/call", key, **watch).json()["result"]["content"][0]["text"]
     assert SavedSearch.objects.get().reader == alice
     told = ask("tools/call", reads, name="check_alerts", arguments={"days": 366}).json()["result"]
     assert told["content"][0]["text"].startswith("newspapers: ")
     assert ask("tools/call", reads, **watch).status_code == 403
+
+    def mine(**arguments: Any) -> str:
+        told = ask("tools/call", reads, name="papers_for_me", arguments=arguments).json()["result"]
+        return str(told["content"][0]["text"])
+
+    assert "Save a few papers" in mine()
+    interests.make(alice, Wishes("Newspapers", "newspapers"))
+    assert mine(interest="newspapers").count("- **") == 2
+    assert "“Newspapers”" in mine(interest="looms")
     refused = ask("tools/list", "brds_nonsense")
     assert refused.status_code == 401
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
     assert "none of ours" in refused.json()["error"]["message"]
+
+
+def test_papers_are_recommended_with_reasons(client: Client) -> None:
+    papers = factories.papers(3)
+    search.rebuild()
+    said, failed = call(client, "recommend_papers", paper_ids=[papers[0].identifier], unlike_ids=[])
+    assert not failed and said.count("- **") == said.count("  Why: like “") == 2
+    assert call(client, "recommend_papers", text="newspapers", days=0)[0].count("- **") == 3
+    assert "Name papers" in call(client, "recommend_papers")[0]
+    assert "No paper" in call(client, "recommend_papers", paper_ids=["2501.99999"])[0]
+    assert call(client, "recommend_papers", paper_ids="2501.99999")[1]
 
 
 def test_every_tool_answers_in_markdown(client: Client) -> None:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from broadsheet import doors
+from broadsheet import doors, search
 from broadsheet.api.v1_routes import api
 from broadsheet.community import keys, moderating
 from broadsheet.models import (
@@ -342,6 +342,40 @@ def test_a_library_and_collections_are_kept() -> None:
     assert ask("PATCH", f"/searches/{kept['id']}", {"name": "News"}).json()["name"] == "News"
     assert ask("DELETE", f"/searches/{kept['id']}").status_code == 204
     assert ask("GET", "/searches").json()["searches"] == []
+
+
+def test_interests_are_made_taught_asked_and_read() -> None:
+    papers = factories.papers(4)
+    while search.index_due():
+        pass
+    ask = Program(people.reader("alice"))
+    first, second, third, _ = [paper.identifier for paper in papers]
+    made = ask("POST", "/interests", {"name": "News", "papers": [first, "2501.99999"], "unlike": [third]})
+    told = made.json()
+    assert (made.status_code, told["fits"], told["does_not_fit"]) == (201, 2, 1)
+    one = f"/interests/{told['id']}"
+    assert ask("POST", "/interests", {}).status_code == 400
+    assert ask("POST", "/interests", {"name": "news!", "papers": ["x"] * 201}).status_code == 400
+    found = ask("GET", f"{one}/papers?days=0").json()
+    assert {each["identifier"] for each in found["papers"]} == {second, papers[3].identifier}
+    assert all(each["why"].startswith("like ") for each in found["papers"])
+    assert ask("PUT", f"{one}/papers/{second}", {"fits": False}).json()["does_not_fit"] == 2
+    assert ask("PUT", f"{one}/papers/{second}").json()["fits"] == 3
+    assert ask("DELETE", f"{one}/papers/{second}").json()["fits"] == 2
+    teaching = ask("GET", f"{one}/teaching").json()
+    assert teaching["papers"] and "Too few answers" in teaching["quality"]["note"]
+    changed = ask("PATCH", one, {"sentence": "On newspapers", "visibility": "public"}).json()
+    assert (changed["name"], changed["sentence"]) == ("News", "On newspapers")
+    stranger = Program(people.reader("bob"))
+    assert stranger("GET", f"{one}/papers?days=0").status_code == stranger("GET", one).status_code == 200
+    assert stranger("GET", f"{one}/teaching").status_code == 404
+    assert stranger("PUT", f"{one}/papers/{second}").status_code == 404
+    assert [each["name"] for each in ask("GET", "/interests").json()["interests"]] == ["News"]
+    assert "Save a few papers" in ask("GET", "/for-you").json()["notes"][0]
+    ask("PUT", f"/library/saved/{first}")
+    assert len(ask("GET", "/for-you?days=0").json()["papers"]) == 3
+    assert ask("DELETE", one).status_code == 204
+    assert ask("GET", one).status_code == 404
 
 
 def test_a_request_that_comes_twice_is_done_once_and_answered_alike() -> None:

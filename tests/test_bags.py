@@ -34,10 +34,44 @@ def test_a_bag_has_length_one_leaves_out_what_everybody_writes_and_weighs_the_ti
     assert weight[bags.place_of("punched")] > plain[bags.place_of("punched")]
 
 
-def test_papers_by_the_same_people_are_alike_whatever_they_are_about() -> None:
-    one, other = bags.bag("Looms", "", ["Ada Lovelace", "Charles Babbage"]), bags.bag("Wires", "", ["A. Ada"])
-    third = bags.bag("Railways", "", ["Charles Babbage"])
-    assert dense(one) @ dense(third) > dense(one) @ dense(other) == pytest.approx(0, abs=0.01)
+def test_who_wrote_papers_is_found_however_the_name_is_spelt_and_big_teams_count_less() -> None:
+    written = [["Ada Lovelace"], [], ["Charles Babbage", "ADA LOVELACE"], ["A. Ada", ""]]
+    made = [bags.bag("Looms", "", names) for names in written]
+    rows = bags.packed([1, 2, 3, 4], made, [0] * 4)
+    ada = bags.people_of(["Ada Lovelace"])
+    one = np.ones(1, np.float32)
+    exact = [1.0, 0.0, 2**-0.5, 0.0]
+    assert rows.written_by(ada, one) == pytest.approx(exact)
+    assert rows.take(np.array([2, 1])).written_by(ada, one) == pytest.approx([exact[2], 0])
+    both = bags.joined(rows.take(np.array([1, 2])), rows.take(np.array([0])))
+    assert both.written_by(ada, one) == pytest.approx([0, exact[2], 1])
+    assert rows.written_by(ada[:0], one[:0]).tolist() == [0] * 4
+    assert rows.take(np.array([1])).written_by(ada, one).tolist() == [0]
+
+
+def test_who_wrote_several_of_the_wanted_counts_and_nobody_who_wrote_the_unwanted(tmp_path: Path) -> None:
+    names = [["Ada", "Bob"], ["Ada", "Charlie"], ["Charlie"], ["Dora"], ["Ada"]]
+    rows = bags.packed(range(5), [bags.bag("Looms", "", each) for each in names], [0] * 5)
+    known = bags.Bags(tmp_path, bags.append(tmp_path, bags.State(), rows, "all"))
+    given = [learning.Example("", weight, key) for key, weight in enumerate([1.0, 1.0, -1.0])]
+    circle = learning.circle_of([*given, learning.Example("Words of a stranger")], known)
+    counted = dict(zip(circle.people.tolist(), circle.weights.tolist(), strict=True))
+    ada, bob, charlie = (int(bags.people_of([name])[0]) for name in ("Ada", "Bob", "Charlie"))
+    assert counted[ada] > 2 * counted[bob] > 0 and charlie not in counted
+    assert circle.people[circle.several].tolist() == [ada]
+    assert not len(learning.circle_of([learning.Example("Words")], known).people)
+
+
+def test_only_papers_nearer_to_what_was_refused_than_to_what_is_wanted_lose_by_it() -> None:
+    axes = np.eye(3, dtype=np.float32)
+    back = learning.background(np.concatenate([axes, -axes]), 6, lambda word: 1)
+    between = axes[:1] + axes[1:2]
+    papers = np.concatenate([axes, between / np.linalg.norm(between)])
+    wanted, refused = learning.Example("", 1.0, 1, axes[0]), learning.Example("", -1.0, 2, axes[1])
+    lost = learning._refused(papers, [wanted, refused], back, learning.RECIPE)
+    assert lost[1] > 1 and lost[[0, 2, 3]].tolist() == [0, 0, 0]
+    for some in ([wanted], [refused], [wanted, learning.Example("unread", -1.0)]):
+        assert not learning._refused(papers, some, back, learning.RECIPE).any()
 
 
 @pytest.mark.parametrize("text", ["", "the of and", "\x00\ud800", "$$ 12 %%"])
@@ -123,6 +157,32 @@ def test_a_window_and_all_times_and_an_index_alone_agree_on_what_is_alike(house:
     assert looms(everything) == looms(window) == [True] * 2
     bags.drop(Path(conf.HOME) / "bags")
     assert looms(recommendations.for_examples(wanted, limit=2)) == [True] * 2
+
+
+@MORE
+@pytest.mark.django_db
+def test_a_window_is_made_ready_once_and_again_when_its_papers_are_others(
+    house: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, known = doors.index(), keeping.bags_now()
+    assert known is not None
+    back = learning.background(np.zeros((0, 0), np.float32), 8, lambda word: 1)
+
+    def pool() -> learning.Pool:
+        found = keeping.pool_of(index, "", known, back, date(2025, 3, 10))
+        assert found is not None
+        return found
+
+    Paper.objects.filter(title__startswith="Part 1").update(listed_on=None, month=202504)
+    Paper.objects.filter(title__startswith="Part 2").update(listed_on=None, month=202503)
+    Paper.objects.filter(title__startswith="Part 3").update(listed_on=date(2025, 3, 9), month=202504)
+    first = pool()
+    assert len(first.rows) == 6
+    Paper.objects.filter(title__startswith="Part 4").update(hotness=None)
+    assert pool() is first
+    monkeypatch.setattr(keeping, "FRESH", 0.0)
+    assert len(pool().rows) == 5
+    assert pool() is pool()
 
 
 @MORE

@@ -248,6 +248,15 @@ def test_the_command_line_lists_what_an_interest_and_a_reader_are_shown() -> Non
             call_command("recommend", *words)
 
 
+def test_hundreds_of_pasted_ids_all_teach_and_what_is_too_long_is_refused_with_a_way_out() -> None:
+    alice = people.reader("alice")
+    mine = interests.make(alice, Wishes("Much"))
+    many = "\n".join(f"2501.{number:05d}" for number in range(1, 301))
+    assert interests.teach_named(alice, mine.pk, many) == (0, 300)
+    with pytest.raises(Refused, match="as a file"):
+        interests.teach_named(alice, mine.pk, "2501.00001 " * 10_000)
+
+
 @pytest.mark.usefixtures("house")
 def test_teaching_asks_says_how_good_it_is_and_knows_when_it_cannot() -> None:
     alice = people.reader("alice")

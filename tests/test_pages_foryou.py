@@ -35,6 +35,12 @@ def identifier(number: int) -> str:
     return Paper.objects.get(title__startswith=f"Part {number}:").identifier
 
 
+def test_who_pastes_more_than_an_address_holds_is_told(client: Client) -> None:
+    many = " ".join(f"2501.{number:05d}" for number in range(1, 61))
+    page = client.post("/for-you", {"papers": many}, follow=True).content.decode()
+    assert "The first 50 of these papers count here." in page
+
+
 def test_pasted_ids_lead_to_a_page_that_is_visibly_theirs(client: Client) -> None:
     pasted = f"I read arXiv:{identifier(1)}v2,\nhttps://arxiv.org/abs/{identifier(2)} and 2401.99999"
     answer = client.get("/for-you", {"papers": pasted, "days": "all"})

@@ -57,6 +57,19 @@ def subjects(found: recommendations.Picks) -> list[str]:
     return [pick.paper.title.partition(": ")[2] for pick in found.picks]
 
 
+def test_new_papers_by_who_wrote_several_of_the_examples_come_first_and_say_so() -> None:
+    later = datetime(2099, 1, 1, tzinfo=UTC)
+    for number in range(1, 25):
+        name = "Ada Lovelace" if number in (1, 2, 20) else f"Writer {number}"
+        Paper.objects.filter(pk=paper(number).pk).update(authors=[name], changed_at=later)
+    while recommendations.bags_due():
+        pass
+    first = recommendations.for_examples([paper(1), paper(2)]).picks[0]
+    assert first.paper == paper(20)
+    assert first.why.startswith("by Ada Lovelace, who wrote several of these; ")
+    assert recommendations.for_examples([paper(1), paper(3)]).picks[0].why.startswith("like ")
+
+
 def test_papers_of_the_same_subject_come_first_and_the_examples_do_not_return() -> None:
     known = [paper(1), paper(2)]
     found = recommendations.for_examples(known, limit=6)

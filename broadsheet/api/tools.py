@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, cast
 
-from broadsheet import exports, search, text, trending
-from broadsheet.models import Paper, Reader, SavedSearch
+from broadsheet import exports, recommendations, search, text, trending
+from broadsheet.models import Interest, Paper, Reader, SavedSearch
+from broadsheet.recommendations import Picks
 from broadsheet.search import Narrowing
 
 MOST: Final = 50
@@ -96,6 +97,33 @@ def related_papers(said: Mapping[str, Any], here: str) -> str:
     paper, size = _paper(said), _number(said, "max_results", 10, 1, MOST)
     found = search.related(paper, per_page=size)
     return _list(found.note or f"Papers like “{_line(paper.title)}”:", found.papers, here)
+
+
+def recommend_papers(said: Mapping[str, Any], here: str) -> str:
+    wanted, unwanted = (_papers(said, name) for name in ("paper_ids", "unlike_ids"))
+    sentence = _text(said, "text", 500) if said.get("text") else ""
+    if not wanted and not sentence:
+        raise Cannot("Name papers with “paper_ids”, or say with “text” what is looked for.")
+    size, days = _number(said, "max_results", 10, 1, MOST), _number(said, "days", 30, 0, 36_500)
+    first = recommendations.since(days) if days else None
+    found = recommendations.for_examples(wanted, unwanted, text=sentence, first=first, limit=size)
+    return _picked(found, here)
+
+
+def papers_for_me(said: Mapping[str, Any], here: str, owner: Reader | None) -> str:
+    if owner is None:
+        raise Cannot("This is for a reader’s key, over HTTP. recommend_papers answers for papers and words.")
+    size, days = _number(said, "max_results", 10, 1, MOST), _number(said, "days", 30, 0, 36_500)
+    told: dict[str, Any] = {"first": recommendations.since(days) if days else None, "limit": size}
+    if not said.get("interest"):
+        return _picked(recommendations.for_reader(owner, **told), here)
+    name = _text(said, "interest", 120)
+    mine = Interest.objects.filter(reader=owner, own=False)
+    interest = mine.filter(name__iexact=name).first()
+    if interest is None:
+        names = ", ".join(f"“{each}”" for each in mine.order_by("-pk").values_list("name", flat=True)[:20])
+        raise Cannot(f"You have no interest called “{name}”. {f'You have {names}.' if names else ''}".strip())
+    return _picked(recommendations.for_interest(interest, owner, **told), here)
 
 
 def export_citations(said: Mapping[str, Any], here: str) -> str:
@@ -205,19 +233,30 @@ def _paper(said: Mapping[str, Any]) -> Paper:
     return found
 
 
+def _papers(said: Mapping[str, Any], key: str) -> list[Paper]:
+    return [_paper({"paper_id": name}) for name in _texts(said, key, MOST)]
+
+
+def _picked(found: Picks, here: str) -> str:
+    """Each paper with the reason why it is there."""
+    head = " ".join([f"{len(found.picks)} papers, best first.", *found.notes])
+    return _list(head, [pick.paper for pick in found.picks], here, [pick.why for pick in found.picks])
+
+
 def _line(words: str) -> str:
     return text.text_plain(words).replace("\n", " ")
 
 
-def _list(head: str, papers: Sequence[Paper], here: str) -> str:
+def _list(head: str, papers: Sequence[Paper], here: str, reasons: Sequence[str] = ()) -> str:
     parts = [head]
-    for paper in papers:
+    for paper, reason in zip(papers, reasons or [""] * len(papers), strict=True):
         names = ", ".join(map(_line, paper.authors[:3])) + (" and others" if len(paper.authors) > 3 else "")
         day = f"{paper.published_at:%Y-%m-%d}" if paper.published_at else ""
         facts = " · ".join(filter(None, (paper.identifier, names, day, f"{paper.upvotes} upvotes")))
         summary = text.shorten(_line(paper.abstract), 400)
+        why = f"\n  Why: {_line(reason)}" if reason else ""
         parts.append(
-            f"- **{_line(paper.title)}**\n  {facts}\n  {here}{paper.get_absolute_url()}\n  {summary}"
+            f"- **{_line(paper.title)}**\n  {facts}\n  {here}{paper.get_absolute_url()}{why}\n  {summary}"
         )
     return "\n".join(parts)
 
@@ -302,6 +341,20 @@ TOOLS: Final = {
             related_papers,
         ),
         Tool(
+            "recommend_papers",
+            "Recommend papers",
+            "New papers like some papers, unlike others, about a sentence; each with its reason.",
+            _object(
+                [],
+                paper_ids=_LIST | {"description": "Papers that are liked, at most 50 identifiers."},
+                unlike_ids=_LIST | {"description": "Papers that are not."},
+                text=_words("What is looked for."),
+                days=_whole("Not older than so many days; 0 for all.", 30, 36_500),
+                max_results=_whole("How many.", 10, MOST),
+            ),
+            recommend_papers,
+        ),
+        Tool(
             "export_citations",
             "Export citations",
             "Citations of papers as BibTeX, RIS, CSL-JSON or Markdown.",
@@ -327,6 +380,19 @@ TOOLS: Final = {
             "What is new on the watched topics.",
             _object([], topic=_words("One topic; all without."), days=_whole("Since how many days.", 7, 366)),
             check_alerts,
+            owned=True,
+        ),
+        Tool(
+            "papers_for_me",
+            "Papers for me",
+            "New papers for the reader whose key asks, from all they saved, or for one of their interests.",
+            _object(
+                [],
+                interest=_words("The name of an interest; all that the reader likes without."),
+                days=_whole("Not older than so many days; 0 for all.", 30, 36_500),
+                max_results=_whole("How many.", 10, MOST),
+            ),
+            papers_for_me,
             owned=True,
         ),
     )

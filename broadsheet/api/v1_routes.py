@@ -10,7 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from broadsheet import __version__, search, trending
-from broadsheet.api import v1, v1_acts, v1_keeping, v1_recommending, v1_webhooks
+from broadsheet.api import v1, v1_acts, v1_interests, v1_keeping, v1_recommending, v1_webhooks
 from broadsheet.api.v1_shapes import (
     Cursor,
     FoundOut,
@@ -176,3 +176,4 @@ api.add_router("", v1_acts.router)
 api.add_router("", v1_keeping.router)
 api.add_router("", v1_webhooks.router)
 api.add_router("", v1_recommending.router)
+api.add_router("", v1_interests.router)

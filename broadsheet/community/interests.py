@@ -172,7 +172,9 @@ def teach_named(reader: Reader, key: int, spelt: str, wanted: bool = True) -> tu
     """Answers for every paper whose id or DOI stands in a text. Those that are not here are kept, and count
     once they come in. Returns how many are here and how many are awaited."""
     may_act(reader)
-    names = identifiers.find_all(spelt)
+    if len(spelt) > identifiers.LONGEST_TEXT:
+        raise Refused("That is too much to paste. Bring it along as a file: “Teach it by a library”.", 413)
+    names = identifiers.find_all(spelt, MOST_LESSONS)
     here = named_in(names)
     papers = list({paper.pk: None for paper in here.values()})
     awaited = [name for name in names if name not in here]

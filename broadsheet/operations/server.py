@@ -89,9 +89,10 @@ def _load() -> WSGIHandler:
 
 
 def _warm_up() -> None:
-    from broadsheet import search
+    from broadsheet import recommendations, search
 
     search.warm_up()
+    recommendations.warm_up()
 
 
 def end_with_parent(parent: int) -> None:

@@ -5,7 +5,16 @@ found = recommendations.for_reader(reader, first=day)
 found = recommendations.for_interest(interest, viewer, first=day)
 """
 
-from broadsheet.recommendations.choosing import MOST_EXAMPLES, MOST_PICKS, Pick, Picks, for_examples
+from broadsheet.recommendations.choosing import (
+    MOST_EXAMPLES,
+    MOST_PICKS,
+    USUAL_WINDOW,
+    Pick,
+    Picks,
+    for_examples,
+    since,
+    warm_up,
+)
 from broadsheet.recommendations.keeping import bags_due
 from broadsheet.recommendations.teaching import MORE, Quality, quality, questions
 from broadsheet.recommendations.wanting import for_interest, for_reader, in_fields
@@ -14,6 +23,7 @@ __all__ = [
     "MORE",
     "MOST_EXAMPLES",
     "MOST_PICKS",
+    "USUAL_WINDOW",
     "Pick",
     "Picks",
     "Quality",
@@ -24,4 +34,6 @@ __all__ = [
     "in_fields",
     "quality",
     "questions",
+    "since",
+    "warm_up",
 ]

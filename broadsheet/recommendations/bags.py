@@ -5,8 +5,11 @@ in step. Counts (those of the title three times) enter by 1 + log, rarity by its
 not at all. How common each place is, and what an average bag looks like, was counted once on arXiv and comes
 along as a file: a bag never changes because other papers came in, so the folder only grows.
 
+Beside the words stand the authors, each as the checksum of their name, for a model of its own.
+
 Files, all append-only, read through memory maps: `rows` (a record for each bag), `places` and `weights` (one
-entry for each word). `state.json` says how much of them counts; what stands behind it was left by a crash.
+entry for each word), `people` (one for each author). `state.json` says how much of them counts; what stands
+behind it was left by a crash.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,7 @@ from broadsheet import identifiers
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+People = npt.NDArray[np.uint32]
 
 BUCKETS = 1 << 18
 TITLE = 3
@@ -40,9 +44,7 @@ COMMON = 0.3
 RARITY = 0.5
 COUNTED = Path(__file__).parent.parent / "data" / "bags.npz"
 # Raise it when `bag` says something else of the same text: folders are then made anew.
-FORMAT = 2
-# How long the part of a bag is that holds its authors, beside the words' 1; chosen as RARITY was, on readers.
-AUTHORS = 1.2
+FORMAT = 3
 MOST_AUTHORS = 30
 # Of a text; an abstract has 1,000 to 2,000 letters.
 LETTERS = 20_000
@@ -52,7 +54,7 @@ SMALLEST = 32  # doublings below 1
 
 _WORD = re.compile(r"[^\W\d_]\w+")
 ROW = np.dtype(
-    [("key", "<i8"), ("end", "<i8"), ("scale", "<f4"), ("common", "<f4"), ("month", "<i4"), ("spare", "<i4")]
+    [("key", "<i8"), ("end", "<i8"), ("scale", "<f4"), ("common", "<f4"), ("month", "<i4"), ("people", "<i4")]
 )
 
 
@@ -106,41 +108,42 @@ def counts(title: str, abstract: str) -> Counter[str]:
 
 @dataclass(frozen=True, slots=True)
 class Bag:
-    """Places and weights: of the words, together of length 1, and of the authors."""
+    """Places and weights of the words, together of length 1, and who wrote it."""
 
     places: Ints
     weights: Floats
+    people: People
 
 
 def bag(title: str, abstract: str = "", authors: Sequence[str] = ()) -> Bag:
     """Of a paper, of a bibliography's entry, or of a sentence."""
     found = counts(title, abstract)
     places = np.array([place_of(word) for word in found], np.int64)
-    weights = 1 + np.log(np.array(list(found.values()), np.float64))
-    words = weighed(places, weights)
+    places, weights = weighed(places, 1 + np.log(np.array(list(found.values()), np.float64)))
+    return Bag(places, weights, people_of(authors))
+
+
+def people_of(authors: Sequence[str]) -> People:
+    """Checksums of at most MOST_AUTHORS names, each once; however a name is spelt, it is one."""
     slugs = dict.fromkeys(identifiers.author_slug(name) for name in authors[:MOST_AUTHORS])
-    people = np.array([place_of(f"by {slug}") for slug in slugs if slug], np.int64)
-    if not len(people):
-        return words
-    share = np.full(len(people), AUTHORS / len(people) ** 0.5, np.float32)
-    return Bag(np.concatenate([words.places, people]), np.concatenate([words.weights, share]))
+    return np.array([crc32(slug.encode("utf-8", "replace")) for slug in slugs if slug], np.uint32)
 
 
-def weighed(places: Ints, weights: npt.NDArray[np.float64]) -> Bag:
+def weighed(places: Ints, weights: npt.NDArray[np.float64]) -> tuple[Ints, Floats]:
     """Damped counts with rarity laid over them, made of length 1."""
     weights = weights * counted().weight[places]
     some = weights > 0
     order = np.argsort(places[some], kind="stable")
     places, weights = places[some][order], weights[some][order]
     length = float(np.linalg.norm(weights))
-    return Bag(places, (weights / length if length else weights).astype(np.float32))
+    return places, (weights / length if length else weights).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Some papers' bags side by side: row i holds entries ends[i − 1] to ends[i] of `places` and `weights`,
-    `scale[i]` times which are its weights. `common` is each bag's product with the average one; `month` is as
-    in 202411, 0 if unknown."""
+    `scale[i]` times which are its weights, and was written by `people` up to people_ends[i]. `common` is each
+    bag's product with the average one; `month` is as in 202411, 0 if unknown."""
 
     keys: Ints
     ends: Ints
@@ -149,6 +152,8 @@ class Rows:
     scale: Floats
     common: Floats
     month: npt.NDArray[np.int32]
+    people: People
+    people_ends: Ints
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -170,10 +175,8 @@ class Rows:
 
     def take(self, rows: Ints) -> Rows:
         """Only these rows, in this order, copied into memory of their own."""
-        starts = np.concatenate([[0], self.ends[:-1]]).astype(np.int64)[rows]
-        lengths = self.ends[rows] - starts
-        ends = np.cumsum(lengths)
-        entries = np.repeat(starts - (ends - lengths), lengths) + np.arange(int(lengths.sum()))
+        entries, ends = _entries(self.ends, rows)
+        authors, people_ends = _entries(self.people_ends, rows)
         return Rows(
             self.keys[rows],
             ends,
@@ -182,7 +185,25 @@ class Rows:
             self.scale[rows],
             self.common[rows],
             self.month[rows],
+            self.people[authors],
+            people_ends,
         )
+
+    def written_by(self, people: People, weights: Floats) -> Floats:
+        """Of each row the weights of its authors among `people` (sorted), over the root of their number."""
+        found = np.zeros(len(self), np.float32)
+        if len(people) and len(self.people):
+            # Nearly nobody is among them, which a small table says of all authors quickly.
+            maybe = np.zeros(FEW, np.bool_)
+            maybe[people & np.uint32(FEW - 1)] = True
+            hits = np.flatnonzero(maybe[self.people & np.uint32(FEW - 1)])
+            at = np.minimum(np.searchsorted(people, self.people[hits]), len(people) - 1)
+            same = people[at] == self.people[hits]
+            rows = np.searchsorted(self.people_ends, hits[same], side="right")
+            np.add.at(found, rows, weights[at[same]])
+            lengths = np.diff(self.people_ends, prepend=0)
+            found[rows] /= np.sqrt(lengths[rows])
+        return found
 
     def total(self, shares: Floats) -> Floats:
         """The sum of the rows, each times its share, over all places [2¹⁸]."""
@@ -191,7 +212,18 @@ class Rows:
         return np.bincount(self.places, entries, BUCKETS).astype(np.float32)
 
 
-BLOCK = 8_192
+# Rows multiplied at once: few enough that their entries stay in the cache.
+BLOCK = 1_024
+FEW = 1 << 16
+
+
+def _entries(ends: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """Where the entries of some rows are, one row after the other, and where each row ends among them."""
+    # Of a few rows among all: no array of all starts is made.
+    starts = np.where(rows > 0, ends[rows - 1], 0) if len(ends) else np.zeros(0, np.int64)
+    lengths = ends[rows] - starts
+    found = np.cumsum(lengths)
+    return np.repeat(starts - (found - lengths), lengths) + np.arange(int(lengths.sum())), found
 
 
 def packed(keys: Sequence[int], found: Sequence[Bag], months: Sequence[int]) -> Rows:
@@ -205,6 +237,7 @@ def packed(keys: Sequence[int], found: Sequence[Bag], months: Sequence[int]) -> 
     else:
         places, weights = np.zeros(0, np.uint32), np.zeros(0, np.float32)
     codes = np.rint(weights / np.repeat(scale, lengths)).astype(np.uint8)
+    people = np.concatenate([each.people for each in found]) if found else np.zeros(0, np.uint32)
     rows = Rows(
         np.array(keys, np.int64),
         np.cumsum(lengths),
@@ -213,8 +246,10 @@ def packed(keys: Sequence[int], found: Sequence[Bag], months: Sequence[int]) -> 
         scale,
         np.zeros(len(scale), np.float32),
         np.array(months, np.int32),
+        people,
+        np.cumsum(np.array([len(each.people) for each in found], np.int64)),
     )
-    return Rows(rows.keys, rows.ends, places, codes, scale, rows.products(counted().mean), rows.month)
+    return replace(rows, common=rows.products(counted().mean))
 
 
 def joined(one: Rows, other: Rows) -> Rows:
@@ -227,6 +262,8 @@ def joined(one: Rows, other: Rows) -> Rows:
         np.concatenate([one.scale, other.scale]),
         np.concatenate([one.common, other.common]),
         np.concatenate([one.month, other.month]),
+        np.concatenate([one.people, other.people]),
+        np.concatenate([one.people_ends, other.people_ends + len(one.people)]),
     )
 
 
@@ -236,6 +273,7 @@ class State:
 
     rows: int = 0
     entries: int = 0
+    people: int = 0
     bookmark: str = ""
 
 
@@ -254,12 +292,17 @@ class Bags:
             np.ascontiguousarray(rows["scale"]),
             np.ascontiguousarray(rows["common"]),
             np.ascontiguousarray(rows["month"]),
+            _mapped(folder / "people", np.dtype("<u4"), state.people),
+            np.cumsum(rows["people"], dtype=np.int64),
         )
         order = np.argsort(self.all.keys, kind="stable")
         ordered = self.all.keys[order]
         last = np.append(ordered[1:] != ordered[:-1], True) if len(ordered) else np.zeros(0, np.bool_)
         self._keys: Ints = ordered[last]
         self._rows: Ints = order[last]
+        self._written = np.bincount(self.all.people & np.uint32(BUCKETS - 1), minlength=BUCKETS).astype(
+            np.int32
+        )
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -268,6 +311,11 @@ class Bags:
     def live(self) -> Ints:
         """The rows that count, in the order of their keys."""
         return self._rows
+
+    def written(self, people: People) -> Ints:
+        """How many papers each of these wrote, or a few more: names that agree in 18 bits count as one."""
+        found: Ints = np.maximum(self._written[people & np.uint32(BUCKETS - 1)], 1)
+        return found
 
     def rows_of(self, keys: Ints) -> Ints:
         """The row of each key, −1 where it has none."""
@@ -305,7 +353,12 @@ def opened(folder: Path) -> Bags | None:
 
 def whole(folder: Path, state: State) -> bool:
     """Whether the files are as long as they must be."""
-    wanted = {"rows": state.rows * ROW.itemsize, "places": state.entries * 4, "weights": state.entries}
+    wanted = {
+        "rows": state.rows * ROW.itemsize,
+        "places": state.entries * 4,
+        "weights": state.entries,
+        "people": state.people * 4,
+    }
     try:
         return all((folder / name).stat().st_size >= size for name, size in wanted.items())
     except OSError:
@@ -329,17 +382,21 @@ def append(folder: Path, state: State, rows: Rows, bookmark: str) -> State:
     record = np.zeros(len(rows), ROW)
     record["key"], record["end"] = rows.keys, rows.ends + state.entries
     record["scale"], record["common"], record["month"] = rows.scale, rows.common, rows.month
+    record["people"] = np.diff(rows.people_ends, prepend=0)
     _write(folder / "rows", state.rows * ROW.itemsize, record.tobytes())
     _write(folder / "places", state.entries * 4, rows.places.astype("<u4").tobytes())
     _write(folder / "weights", state.entries, rows.weights.tobytes())
-    found = State(state.rows + len(rows), state.entries + len(rows.places), bookmark)
+    _write(folder / "people", state.people * 4, rows.people.astype("<u4").tobytes())
+    found = State(
+        state.rows + len(rows), state.entries + len(rows.places), state.people + len(rows.people), bookmark
+    )
     keep_state(folder, found)
     return found
 
 
 def keep_state(folder: Path, state: State) -> None:
     part = folder / f"state.{os.getpid()}"
-    said = {"format": FORMAT, "rows": state.rows, "entries": state.entries, "bookmark": state.bookmark}
+    said = {"format": FORMAT, **asdict(state)}
     with part.open("w") as file:
         file.write(json.dumps(said))
         file.flush()
@@ -349,7 +406,7 @@ def keep_state(folder: Path, state: State) -> None:
 
 def drop(folder: Path) -> None:
     """Forget everything; readers that have it open go on with what they mapped."""
-    for name in ("state.json", "rows", "places", "weights"):
+    for name in ("state.json", "rows", "places", "weights", "people"):
         with suppress(FileNotFoundError):
             (folder / name).unlink()
 

@@ -6,22 +6,35 @@ import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from django.db.models import Max, Min, Q
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
 
-from broadsheet import doors, scoring
+from broadsheet import doors, scoring, trending
 from broadsheet.embedders import EmbedderUnavailable
 from broadsheet.index import Filter, Index, IndexTrouble
 from broadsheet.models import Paper
-from broadsheet.recommendations import keeping
-from broadsheet.recommendations.learning import RECIPE, Background, Example, background, rank, telling
+from broadsheet.recommendations import bags, keeping
+from broadsheet.recommendations.learning import (
+    RECIPE,
+    Background,
+    Circle,
+    Example,
+    background,
+    circle_of,
+    rank,
+    telling,
+)
 from broadsheet.search import LONGEST_QUERY, documents
 from broadsheet.search.answering import speller_now
 from broadsheet.search.filters import EPOCH, FUNCTION_WORDS
+from broadsheet.search.spelling import Speller
+from broadsheet.text import plain_line
 
 log = logging.getLogger("broadsheet.recommendations")
 
@@ -43,6 +56,7 @@ TASTE = 0.8
 NEAR = 0.8
 NAME_SOMETHING = "Name at least one paper that you like, or say in a sentence what you look for."
 SHOWN_TERMS = 3
+USUAL_WINDOW = 30  # days
 # Of a large library the first examples say which words to name.
 MOST_TELLING = 20
 TITLE = 80
@@ -125,6 +139,23 @@ def for_examples(
     return chosen(Taste(examples, sentence=text, first=first, seen=seen), limit, start)
 
 
+def since(days: int) -> date:
+    """The first day of a window of so many, counted back from today, or from the newest day that has papers
+    where that was longer ago, so that a quiet house shows something too."""
+    return min(timezone.now().date(), trending.newest_day() or date.max) - timedelta(days=days)
+
+
+def warm_up() -> None:
+    """Makes ready what all readers share, for the usual window, before the first of them comes. Says nothing
+    of failures: whoever asks will be told."""
+    try:
+        for_examples(list(Paper.objects.listed().order_by("-pk")[:1]), first=since(USUAL_WINDOW))
+    except Exception:
+        log.debug("Warming up failed", exc_info=True)
+    finally:
+        connection.close()
+
+
 def chosen(taste: Taste, limit: int = 30, start: int = 0) -> Picks:
     """The papers for a taste from place `start` on (from 0): at most `limit`, of MOST_PICKS in all."""
     limit, start = max(1, min(limit, MOST_PICKS)), max(0, start)
@@ -142,18 +173,21 @@ def rows_of(keys: Collection[int]) -> dict[int, Paper]:
 
 def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
     examples, back, points = points_of(index, taste)
-    order = _ordered(index, vectors_named(index), points, taste)
+    order = _ordered(index, vectors_named(index), points, taste, start + limit)
     keys = [key for key, _ in order[start : start + limit]]
     exploring = {key for key, by_chance in order if by_chance}
     rows = Paper.objects.listed().cards().in_bulk(keys)
     liked = [each for each in examples if each.weight > 0]
     titles = {paper.pk: paper.title for paper, _ in taste.papers}
     terms = [word for word, _ in telling(examples[:MOST_TELLING], back)]
+    known = keeping.bags_now()
+    circle = circle_of(examples, known) if known else None
     vectors = index.vectors(vectors_named(index), keys)
     found = Picks(total=len(order))
     for key, vector in zip(keys, vectors, strict=True):
         if key in rows:
-            said = [taste.favoured.get(key, ""), _why(rows[key], vector, liked, titles, terms)]
+            by = _by(rows[key], circle) if circle and key not in taste.favoured else ""
+            said = [taste.favoured.get(key, ""), by, _why(rows[key], vector, liked, titles, terms)]
             if key in exploring:
                 said.insert(0, "by chance, a little further away")
             why = "; ".join(filter(None, said))
@@ -211,13 +245,16 @@ def _voted(points: dict[int, float], share: float) -> dict[int, float]:
     }
 
 
-def _ordered(index: Index, name: str, points: dict[int, float], taste: Taste) -> list[tuple[int, bool]]:
-    """At most MOST_PICKS keys in the order to show them, and which stand there by chance. The same however
-    much of it is shown."""
+def _ordered(
+    index: Index, name: str, points: dict[int, float], taste: Taste, shown: int
+) -> list[tuple[int, bool]]:
+    """At most MOST_PICKS keys in the order to show them, and which stand there by chance. The first `shown`
+    are the same however many that is; those behind them are not varied."""
     keys = list(points)
     order: list[tuple[int, bool]] = []
     for begin in range(0, min(len(keys), MOST_PICKS), BLOCK):
-        order += [(key, False) for key in _varied(index, name, keys[begin : begin + BLOCK])]
+        block = keys[begin : begin + BLOCK]
+        order += [(key, False) for key in (_varied(index, name, block) if begin < shown else block)]
     further = keys[MOST_PICKS:]
     if taste.chance and further:
         draw = random.Random(taste.chance)  # noqa: S311 - variety, not security
@@ -263,20 +300,28 @@ def _examples(index: Index, name: str, papers: Sequence[tuple[Paper, float]], te
 def _background(folder: str, name: str, grown: int) -> Background:
     """Of the index in `folder`; drawn again when the corpus has `grown` by some thousand papers."""
     index = doors.index()
-    ends = Paper.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    if ends["first"] is None:
-        keys: list[int] = []
-    else:
-        span = ends["last"] - ends["first"] + 1
-        some = np.random.default_rng(0).choice(span, min(span, DRAWN), replace=False)
-        keys = sorted(int(each) + ends["first"] for each in some)
-    return background(index.vectors(name, keys), index.count(), lambda word: 1)
+    return background(index.vectors(name, drawn_keys()), index.count(), lambda word: 1)
+
+
+def drawn_keys() -> list[int]:
+    """Keys drawn evenly from those in use, the same as long as no paper comes; some may be no paper's."""
+    ordered = Paper.objects.order_by("pk").values_list("pk", flat=True)
+    first, last = ordered.first(), ordered.last()
+    if first is None or last is None:
+        return []
+    some = np.random.default_rng(0).choice(last - first + 1, min(last - first + 1, DRAWN), replace=False)
+    return sorted(int(each) + first for each in some)
 
 
 def _holding() -> Callable[[str], int]:
     """In how many papers a word stands; while no vocabulary is known, all words count alike."""
-    speller = speller_now()
+    return _remembering(speller_now())
 
+
+@lru_cache(maxsize=1)
+def _remembering(speller: Speller | None) -> Callable[[str], int]:
+    # The same words are asked for again and again.
+    @lru_cache(maxsize=100_000)
     def holding(word: str) -> int:
         if word in FUNCTION_WORDS:
             return 0
@@ -293,6 +338,18 @@ def _varied(index: Index, name: str, keys: list[int]) -> list[int]:
     return [keys[place] for place in order]
 
 
+def _by(paper: Paper, circle: Circle) -> str:
+    """The author of this paper who tells most, of those who wrote several of the examples."""
+    people = circle.people[circle.several]
+    counted = dict(zip(people.tolist(), circle.weights[circle.several].tolist(), strict=True))
+    names = [(name, bags.people_of([name]).tolist()) for name in paper.authors[: bags.MOST_AUTHORS]]
+    known = [(counted[mark[0]], name) for name, mark in names if mark and mark[0] in counted]
+    if not known:
+        return ""
+    name = max(known, key=lambda each: each[0])[1]
+    return f"by {plain_line(name[:TITLE])}, who wrote several of these"
+
+
 def _why(
     paper: Paper,
     vector: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
@@ -305,7 +362,7 @@ def _why(
     near = [
         (float(each.vector @ vector), each.key)
         for each in liked
-        if each.key is not None and each.vector is not None and len(each.vector) == len(vector)
+        if each.key not in (None, paper.pk) and each.vector is not None and len(each.vector) == len(vector)
     ]
     if near and (best := max(near))[0] > 0 and best[1] is not None:
         title = titles[best[1]]

@@ -45,7 +45,7 @@ LARGEST_POOL = 60_000
 
 _lock = Lock()
 _opened: tuple[Path, State, Bags | None] | None = None
-_pools: OrderedDict[tuple[object, ...], tuple[float, Pool]] = OrderedDict()
+_pools: OrderedDict[tuple[object, ...], tuple[float, npt.NDArray[np.int64], Pool]] = OrderedDict()
 _looked: tuple[str, float] = ("", 0.0)
 
 
@@ -131,8 +131,9 @@ def _month(row: Row) -> int:
 
 
 def pool_of(index: Index, name: str, known: Bags, back: Background, first: date | None) -> Pool | None:
-    """The listed papers from `first` on; None where they are too many, or `first` is None. Kept for a minute,
-    the same for every reader. Papers whose bag is not there yet take part by their vectors."""
+    """The listed papers from `first` on; None where they are too many, or `first` is None. Kept, the same for
+    every reader, and compared with the papers table once a minute. Papers whose bag is not there yet take
+    part by their vectors."""
     if first is None:
         return None
     asked = (str(settings.HOME), name, first, index.bookmark(), known.state)
@@ -140,35 +141,43 @@ def pool_of(index: Index, name: str, known: Bags, back: Background, first: date 
     with _lock:
         found = _pools.get(asked)
         if found and now - found[0] < FRESH:
-            return found[1]
+            return found[2]
     keys = _keys_since(first)
     if keys is None:
         return None
-    pool = made(index, name, known, back, keys)
+    same = found is not None and np.array_equal(found[1], keys)
+    pool = found[2] if found and same else made(index, name, known, back, keys)
     with _lock:
-        _pools[asked] = now, pool
+        _pools[asked] = now, keys, pool
+        _pools.move_to_end(asked)
         while len(_pools) > POOLS:
             _pools.popitem(last=False)
     return pool
 
 
 def _keys_since(first: date) -> npt.NDArray[np.int64] | None:
-    # Of many papers only the month is known; they are taken to be of its first day, as the index does.
+    # Of many papers only the month is known; they are taken to be of its first day, as the index does. Both
+    # kinds in one question, or told apart by the database, would be a walk through the whole table.
     month = 100 * first.year + first.month
     of_month = Q(month__gte=month) if first.day == 1 else Q(month__gt=month)
-    papers = Paper.objects.listed().filter(Q(listed_on__gte=first) | Q(listed_on__isnull=True) & of_month)
-    keys = papers.order_by("pk").values_list("pk", flat=True)
-    found = np.fromiter(keys[: LARGEST_POOL + 1].iterator(chunk_size=20_000), np.int64)
-    return found if len(found) <= LARGEST_POOL else None
+    papers = Paper.objects.listed()
+    dated = papers.filter(listed_on__gte=first).values_list("pk", flat=True)[: LARGEST_POOL + 1]
+    months = papers.filter(of_month).values_list("pk", "listed_on")[: 2 * LARGEST_POOL]
+    found = [*dated, *(key for key, day in months if day is None)]
+    return np.sort(np.array(found, np.int64)) if len(found) <= LARGEST_POOL else None
 
 
 def made(
-    index: Index, name: str, known: Bags, back: Background, keys: Sequence[int] | npt.NDArray[np.int64]
+    index: Index,
+    name: str,
+    known: Bags | None,
+    back: Background,
+    keys: Sequence[int] | npt.NDArray[np.int64],
 ) -> Pool:
-    """A pool of these papers."""
+    """A pool of these papers, those without a bag at its end."""
     wanted = np.asarray(keys, np.int64)
-    rows = known.rows_of(wanted)
-    here = known.all.take(rows[rows >= 0])
+    rows = known.rows_of(wanted) if known else np.full(len(wanted), -1, np.int64)
+    here = known.all.take(rows[rows >= 0]) if known else bags.packed([], [], [])
     lacking = wanted[rows < 0]
     if len(lacking):
         here = bags.joined(

@@ -2,9 +2,10 @@
 
 Two linear models of the same examples, each the difference between the mean of what is wanted and what
 papers are like anyway: one over words (bags.py), one over an embedder's vectors. Their scores, each in its
-own standard deviations, are added; where papers of all times are ranked, nearness in time counts too. That
-is all: taking the first papers of the ranking for further examples, nearest neighbours beside the mean,
-whitening and co-authors were tried on the development half of evals/libraries and found no more.
+own standard deviations, are added; a paper by the same people comes up, far up if they wrote several of the
+examples; where papers of all times are ranked, nearness in time counts too. That is all: taking the first
+papers of the ranking for further examples, nearest neighbours beside the mean, and whitening were tried on
+the development half of evals/libraries and found no more.
 
 Where the bags are not there yet, words are asked of the index as one question and the two rankings are fused.
 docs/recommendations.md has the formulas.
@@ -33,15 +34,21 @@ class Recipe:
     """Every number of the learner; the defaults were chosen on the development half of evals/libraries.
 
     `generic`: how much of an average paper's words is taken off. `push`: weight of the unwanted beside the
-    wanted. `words`, `nearness`: weights of the two models. `months`: weight of nearness in time, where all
-    times are ranked. `depth`: of the ranking. `terms`, `k`: words asked of the index, and the constant of
-    reciprocal ranks.
+    wanted. `refused`: what is taken off a paper nearer to the unwanted than `margin` times to the wanted, for
+    each standard deviation of the difference. `words`, `nearness`: weights of the two models. `people`:
+    weight of authors who wrote several of the wanted papers; `once`: how much of it is left for those who
+    wrote one. `months`: weight of nearness in time, where all times are ranked. `depth`: of the ranking.
+    `terms`, `k`: words asked of the index, and the constant of reciprocal ranks.
     """
 
     generic: float = 1.75
-    push: float = 0.5
+    push: float = 0.05
+    refused: float = 2.0
+    margin: float = 1.1
     words: float = 1.0
     nearness: float = 1.6
+    people: float = 35.0
+    once: float = 0.3
     months: float = 1.0
     depth: int = 1_000
     terms: int = 48
@@ -52,6 +59,8 @@ RECIPE = Recipe()
 
 # Candidates by each model, where papers of all times are ranked.
 CANDIDATES = 3_000
+# Examples of either side, the newest, whose nearness to a paper is compared.
+COMPARED = 100
 # Months apart that count as one doubling of the distance; a paper of unknown month is taken to be so far off.
 NEAR_IN_TIME = 6.0
 UNKNOWN = 24.0
@@ -120,34 +129,60 @@ def direction(examples: Sequence[Example], back: Background, recipe: Recipe = RE
     if not read:
         return None
     vectors = without_mean(np.array([each.vector for each in read], np.float32), back.mean)
-    found = _shares([each.weight for each in read], recipe) @ vectors
+    found = shares([each.weight for each in read], recipe.push) @ vectors
     length = float(np.linalg.norm(found))
     return (found / length).astype(np.float32) if length > 1e-6 else None
 
 
-def _shares(weights: Sequence[float], recipe: Recipe) -> Floats:
+def shares(weights: Sequence[float], push: float) -> Floats:
     """Each example's share: those for sum to 1, those against to −push."""
     given = np.array(weights, np.float64)
-    shares = np.zeros(len(given))
-    for side, whole in ((1.0, 1.0), (-1.0, recipe.push)):
+    found = np.zeros(len(given))
+    for side, whole in ((1.0, 1.0), (-1.0, push)):
         mine = given * side > 0
         if mine.any():
-            shares[mine] = whole * given[mine] / np.abs(given[mine]).sum()
-    return shares.astype(np.float32)
+            found[mine] = whole * given[mine] / np.abs(given[mine]).sum()
+    return found.astype(np.float32)
 
 
 def taste_of_words(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE) -> Floats:
     """The linear model over words, float32 [2¹⁸]: the mean bag of those for less that of those against."""
-    shares = _shares([each.weight for each in examples], recipe)
+    part = shares([each.weight for each in examples], recipe.push)
     rows = known.rows_of(np.array([-1 if each.key is None else each.key for each in examples], np.int64))
     here = rows >= 0
-    found = known.all.take(rows[here]).total(shares[here])
-    for each, share, kept in zip(examples, shares, here, strict=True):
+    found = known.all.take(rows[here]).total(part[here])
+    for each, share, kept in zip(examples, part, here, strict=True):
         if not kept:
             title, _, abstract = each.text.partition("\n")
             one = bags.bag(title, abstract)
             np.add.at(found, one.places, share * one.weights)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Who wrote the wanted papers: `people` sorted, what each counts, and who of them wrote several."""
+
+    people: bags.People
+    weights: Floats
+    several: npt.NDArray[np.bool_]
+
+
+def circle_of(examples: Sequence[Example], known: Bags, recipe: Recipe = RECIPE) -> Circle:
+    """An author counts by the root of the share of the wanted that they wrote, and by the rarity of the name;
+    not at all who wrote as much of the unwanted."""
+    keys = np.array([-1 if each.key is None else each.key for each in examples], np.int64)
+    part = shares([each.weight for each in examples], 1.0)
+    rows = known.rows_of(keys)
+    theirs = known.all.take(rows[rows >= 0])
+    each_share = np.repeat(part[rows >= 0], np.diff(theirs.people_ends, prepend=0))
+    people, at = np.unique(theirs.people, return_inverse=True)
+    share = np.bincount(at, each_share, len(people))
+    several = np.bincount(at, each_share > 0, len(people)) > 1
+    rarity = np.log1p(len(known) / known.written(people)) / max(log(1 + len(known)), 1.0)
+    weights = recipe.people * np.sqrt(np.maximum(share, 0)) * np.where(several, 1.0, recipe.once) * rarity
+    some = weights > 0
+    return Circle(people[some], weights[some].astype(np.float32), several[some])
 
 
 def telling(
@@ -156,8 +191,8 @@ def telling(
     """The words that set the wanted apart from all papers and from the unwanted, best first, with weights
     from 1 down. For what is said of a paper, and to ask an index with."""
     total: dict[str, float] = defaultdict(float)
-    shares = _shares([each.weight for each in examples], recipe)
-    for each, share in zip(examples, shares.tolist(), strict=True):
+    part = shares([each.weight for each in examples], recipe.push)
+    for each, share in zip(examples, part.tolist(), strict=True):
         counts = Counter(words_of(each.text))
         held = {word: (1 + log(count)) * _rarity(word, back) for word, count in counts.items()}
         length = sum(value * value for value in held.values()) ** 0.5
@@ -200,10 +235,12 @@ def rank(
     toward = direction(examples, back, recipe)
     if not words.any() and toward is None:
         return {}
+    circle = circle_of(examples, known, recipe)
     if pool is None:
-        keys, scores = _of_all(index, name, examples, words, toward, back, filter, recipe, known)
+        keys, scores = _of_all(index, name, examples, words, circle, toward, back, filter, recipe, known)
     else:
-        keys, scores = pool.rows.keys, _added(pool, words, toward, back, recipe)
+        keys, scores = pool.rows.keys, _added(pool, words, circle, toward, back, recipe)
+        scores -= _refused(pool.vectors, examples, back, recipe)
     if filter.exclude:
         kept = ~np.isin(keys, np.fromiter(filter.exclude, np.int64, len(filter.exclude)))
         keys, scores = keys[kept], scores[kept]
@@ -219,8 +256,10 @@ def _best(scores: Scores, many: int) -> npt.NDArray[np.int64]:
     return np.argsort(-scores, kind="stable")
 
 
-def _added(pool: Pool, words: Floats, toward: Floats | None, back: Background, recipe: Recipe) -> Scores:
-    scores = np.zeros(len(pool.rows))
+def _added(
+    pool: Pool, words: Floats, circle: Circle, toward: Floats | None, back: Background, recipe: Recipe
+) -> Scores:
+    scores = pool.rows.written_by(circle.people, circle.weights).astype(np.float64)
     if recipe.words and words.any():
         scores += recipe.words * _in_deviations(_by_words(pool.rows, words, recipe))
     if toward is not None and recipe.nearness:
@@ -248,6 +287,7 @@ def _of_all(
     name: str,
     examples: Sequence[Example],
     words: Floats,
+    circle: Circle,
     toward: Floats | None,
     back: Background,
     filter: Filter,
@@ -257,20 +297,42 @@ def _of_all(
     """Keys and scores of the candidates by either model among the papers of all times."""
     by_words = _in_deviations(_by_words(known.all, words, recipe))
     live = known.live
-    # Nearness in time moves papers up from far down the ranking by words, so it takes part in choosing.
+    # Nearness in time and authors move papers up from far down the ranking by words, so they take part in
+    # choosing.
     apart = _apart(examples, known)
-    early = recipe.words * by_words[live] - recipe.months * apart[live]
+    rest = known.all.written_by(circle.people, circle.weights) - recipe.months * apart
+    early = recipe.words * by_words[live] + rest[live]
     rows = live[_best(early, CANDIDATES + len(filter.exclude))]
     if toward is not None and recipe.nearness:
         near = index.nearest(name, toward, filter, CANDIDATES)
         found = known.rows_of(np.array([hit.key for hit in near], np.int64))
         rows = np.union1d(rows, found[found >= 0])
     keys = known.all.keys[rows]
-    scores = recipe.words * by_words[rows] - recipe.months * apart[rows]
+    scores = recipe.words * by_words[rows] + rest[rows]
     if toward is not None and recipe.nearness:
         vectors = without_mean(index.vectors(name, keys.tolist()), back.mean)
         scores += recipe.nearness * (vectors @ toward) / _deviation(toward, back)
+        scores -= _refused(vectors, examples, back, recipe)
     return keys, scores
+
+
+def _refused(vectors: Floats, examples: Sequence[Example], back: Background, recipe: Recipe) -> Scores:
+    """What each paper loses for standing nearer to something unwanted than to anything wanted. What is
+    refused is mostly near to what is wanted: to push the whole direction away would lose that too."""
+    sides = [
+        [each.vector for each in examples if each.vector is not None and each.weight * side > 0][:COMPARED]
+        for side in (1, -1)
+    ]
+    d = vectors.shape[1]
+    if not all(sides) or any(len(each) != d for side in sides for each in side) or not recipe.refused:
+        return np.zeros(len(vectors))
+    wanted, unwanted = (without_mean(np.array(side, np.float32), back.mean) for side in sides)
+    over = (vectors @ unwanted.T).max(axis=1) - recipe.margin * (vectors @ wanted.T).max(axis=1)
+    mean = wanted.mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    spread = _deviation(mean / length, back) if length > 1e-6 else 1.0
+    found: Scores = recipe.refused * np.maximum(over, 0.0).astype(np.float64) / spread
+    return found
 
 
 def _apart(examples: Sequence[Example], known: Bags) -> Scores:

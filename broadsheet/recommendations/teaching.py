@@ -1,14 +1,14 @@
 """Teaching an interest well: what to ask next, how good it is, and what more answers would bring.
 
-All of it looks at the linear model over vectors alone, which learns in milliseconds; the ranking that readers
-see also knows the words. docs/recommendations.md has the formulas.
+How good an interest is, is told of words and vectors together, as the ranking has them; what is asked next is
+taken from the ranking. docs/recommendations.md has the formulas.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,8 +17,17 @@ import numpy.typing as npt
 from broadsheet import doors
 from broadsheet.index import Floats, Index, IndexTrouble
 from broadsheet.models import Interest, Paper, Reader
-from broadsheet.recommendations.choosing import Taste, points_of, vectors_named
-from broadsheet.recommendations.learning import Background, Example, direction, without_mean
+from broadsheet.recommendations import keeping
+from broadsheet.recommendations.choosing import Taste, drawn_keys, points_of, vectors_named
+from broadsheet.recommendations.learning import (
+    RECIPE,
+    Background,
+    Example,
+    direction,
+    shares,
+    taste_of_words,
+    without_mean,
+)
 from broadsheet.recommendations.wanting import taste_of_interest
 
 ASKED: Final = 6
@@ -31,7 +40,8 @@ MOST_FITTED: Final = 60
 TOP: Final = 0.01
 MORE: Final = 5
 REPEATS: Final = 6
-NEIGHBOURS: Final = 10
+# The place in the ranking at which a paper is half as much worth asking about as the first one.
+ASKED_FROM: Final = 10
 SURE: Final = 0.9
 
 Doubles = npt.NDArray[np.float64]
@@ -78,7 +88,7 @@ NOT_READ: Final = "No model has read these papers yet, so nothing can be said."
 
 def quality(interest: Interest) -> Quality:
     """An honest estimate from answers held out: each paper that fits is looked for by a model that has not
-    seen it. Deterministic. About a quarter of a second at most."""
+    seen it. Deterministic. Half a second at most."""
     try:
         index = doors.index()
         examples, back, wanted, unwanted = _answers(index, interest)
@@ -87,25 +97,88 @@ def quality(interest: Interest) -> Quality:
     if len(wanted) < FLOOR:
         read = sum(each.weight > 0 for each in examples) >= FLOOR
         return Quality(NOT_READ if read else TOO_FEW)
-    base = [each for each in examples if each.key is None]
+    # Of the other texts some are enough to say how good the whole is.
+    examples = [*wanted, *unwanted, *[each for each in examples if each.key is None][:MOST_FITTED]]
+    trial = _trial(index, examples, back)
+    fits = range(len(wanted))
+    others = range(len(wanted), len(wanted) + len(unwanted))
     found, ranks = 0, []
-    for place, each in enumerate(wanted):
-        others = [*wanted[:place], *wanted[place + 1 :]]
-        toward = direction([*base, *others, *unwanted], back)
-        if toward is None or each.vector is None:
-            continue
-        found += _stands_high(toward, each, back)
-        ranks += _above(each, place, unwanted, base, others, back)
-    low, high = wilson(found, len(wanted))
-    curve = _curve(wanted, unwanted, base, back)
+    for turn, one in enumerate(fits):
+        scores = trial.scores(without=[one])
+        found += trial.stands_high(scores, one)
+        if others:
+            held = others[turn % len(others)]
+            scores = trial.scores(without=[one, held])
+            ranks.append(float(scores[trial.rows[one]] > scores[trial.rows[held]]))
+    low, high = wilson(found, len(fits))
+    curve = _curve(trial, fits)
     return Quality(
-        asked=len(wanted),
+        asked=len(fits),
         found=found,
         low=low,
         high=high,
         apart=sum(ranks) / len(ranks) if ranks else None,
-        gain=expected_gain(curve, len(wanted)),
+        gain=expected_gain(curve, len(fits)),
         curve=tuple(curve),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What every example says of papers drawn from all and of the answers, so that any of them can be held
+    out: products over words and over vectors [papers, examples], and those with the average bag [papers].
+    `rows`: the place of each example's own paper, −1 without; the first `drawn` papers were drawn."""
+
+    words: Floats
+    common: Floats
+    near: Floats
+    weights: Doubles
+    rows: list[int]
+    drawn: int
+
+    def scores(self, without: Sequence[int]) -> Doubles:
+        """Of all papers [papers], by words and vectors as the ranking has them, some examples held out."""
+        weights = self.weights.copy()
+        weights[list(without)] = 0.0
+        part = shares(weights.tolist(), RECIPE.push)
+        by_words = self.words @ part - RECIPE.generic * self.common
+        found = RECIPE.words * by_words / self._spread(by_words)
+        by_vectors = self.near @ part
+        return np.asarray(found + RECIPE.nearness * by_vectors / self._spread(by_vectors), np.float64)
+
+    def stands_high(self, scores: Doubles, one: int) -> bool:
+        """Whether the paper of an example stands among the first hundredth of all papers."""
+        if not self.drawn:
+            return False
+        return float(np.mean(scores[: self.drawn] > scores[self.rows[one]])) <= TOP
+
+    def _spread(self, scores: Floats) -> float:
+        return float(scores[: self.drawn].std() if self.drawn else 0.0) or 1.0
+
+
+def _trial(index: Index, examples: Sequence[Example], back: Background) -> _Trial:
+    name, known = vectors_named(index), keeping.bags_now()
+    own = [each.key for each in examples if each.key is not None]
+    drawn = [key for key in drawn_keys() if key not in set(own)]
+    pool = keeping.made(index, name, known, back, [*drawn, *own])
+    order = np.argsort(np.isin(pool.rows.keys, own), kind="stable")
+    place = {int(key): at for at, key in enumerate(pool.rows.keys[order].tolist())}
+    whole = [replace(each, weight=1.0) for each in examples]
+    words = np.zeros((len(pool.rows), len(whole)), np.float32)
+    if known is not None:
+        for column, each in enumerate(whole):
+            words[:, column] = pool.rows.products(taste_of_words([each], known))
+    vectors = np.array(
+        [np.zeros(len(back.mean)) if each.vector is None else each.vector for each in whole], np.float32
+    )
+    near = pool.vectors @ without_mean(vectors, back.mean).T
+    return _Trial(
+        words[order],
+        pool.rows.common[order],
+        near[order],
+        np.array([each.weight for each in examples], np.float64),
+        [-1 if each.key is None else place[each.key] for each in examples],
+        len(drawn),
     )
 
 
@@ -123,39 +196,6 @@ def _answers(
     return examples, back, wanted, unwanted
 
 
-def _scores(toward: Floats, some: Sequence[Example], back: Background) -> Floats:
-    """Scores of examples that a model has read."""
-    vectors = np.array([each.vector for each in some], np.float32)
-    found: Floats = without_mean(vectors, back.mean) @ toward
-    return found
-
-
-def _stands_high(toward: Floats, one: Example, back: Background) -> bool:
-    """Whether a paper stands among the first hundredth of all papers."""
-    if not len(back.sample):
-        return False
-    return float(np.mean(back.sample @ toward > _scores(toward, [one], back)[0])) <= TOP
-
-
-def _above(
-    one: Example,
-    place: int,
-    unwanted: Sequence[Example],
-    base: Sequence[Example],
-    others: Sequence[Example],
-    back: Background,
-) -> list[float]:
-    """1 where the held-out paper stands above one that does not fit and was held out as well, else 0."""
-    if not unwanted:
-        return []
-    held = unwanted[place % len(unwanted)]
-    toward = direction([*base, *others, *(each for each in unwanted if each is not held)], back)
-    if toward is None:
-        return []
-    fits, does_not = _scores(toward, [one, held], back).tolist()
-    return [float(fits > does_not)]
-
-
 def wilson(found: int, asked: int) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson, 1927)."""
     if not asked:
@@ -166,30 +206,19 @@ def wilson(found: int, asked: int) -> tuple[float, float]:
     return max(0.0, middle - width), min(1.0, middle + width)
 
 
-def _curve(
-    wanted: Sequence[Example],
-    unwanted: Sequence[Example],
-    base: Sequence[Example],
-    back: Background,
-) -> list[tuple[int, float]]:
+def _curve(trial: _Trial, fits: Sequence[int]) -> list[tuple[int, float]]:
     """(papers that fit to learn from, share of the others found), averaged over draws."""
-    draw = np.random.default_rng(len(wanted))
-    sizes = sorted(
-        {size for size in (1, 2, 3, 5, 8, 12, 18, 27, 40) if size < len(wanted)} | {len(wanted) - 1}
-    )
+    draw = np.random.default_rng(len(fits))
+    sizes = sorted({size for size in (1, 2, 3, 5, 8, 12, 18, 27, 40) if size < len(fits)} | {len(fits) - 1})
     points = []
     for size in sizes:
-        shares = []
+        found = []
         for _ in range(REPEATS):
-            chosen = set(draw.choice(len(wanted), size, replace=False).tolist())
-            toward = direction([*base, *(wanted[at] for at in chosen), *unwanted], back)
-            held = [each for at, each in enumerate(wanted) if at not in chosen]
-            if toward is None or not held or not len(back.sample):
-                continue
-            limit = float(np.quantile(back.sample @ toward, 1 - TOP))
-            shares.append(float(np.mean(_scores(toward, held, back) >= limit)))
-        if shares:
-            points.append((size, sum(shares) / len(shares)))
+            chosen = set(draw.choice(len(fits), size, replace=False).tolist())
+            held = [one for at, one in enumerate(fits) if at not in chosen]
+            scores = trial.scores(without=held)
+            found.append(sum(trial.stands_high(scores, one) for one in held) / len(held))
+        points.append((size, sum(found) / len(found)))
     return points
 
 
@@ -227,8 +256,8 @@ def _line(x: Doubles, y: Doubles) -> tuple[float, float]:
 
 
 def questions(interest: Interest, viewer: Reader | None = None, many: int = ASKED) -> list[Question]:
-    """The papers whose answers would teach most: those about which the model is unsure, which stand for many
-    others, and which differ from each other and from what was answered. Deterministic."""
+    """The papers whose answers would teach most: high in the ranking, and unlike each other and what was
+    answered. Deterministic."""
     try:
         index = doors.index()
         taste = taste_of_interest(interest, viewer)
@@ -241,24 +270,36 @@ def questions(interest: Interest, viewer: Reader | None = None, many: int = ASKE
     vectors = index.vectors(vectors_named(index), keys)
     if not vectors.size:
         return _of_keys(keys[:many], [0.5] * many)
-    vectors = without_mean(vectors, back.mean)
+    chosen, unsure = most_telling(examples, back, without_mean(vectors, back.mean), many)
+    return _of_keys([keys[at] for at in chosen], unsure)
+
+
+def most_telling(
+    examples: Sequence[Example], back: Background, vectors: Floats, many: int
+) -> tuple[list[int], list[float]]:
+    """Which of the candidates, best first (vectors without the mean [n, d]), to ask about, and how unsure
+    the model is of each.
+
+    A paper that belongs teaches most, so the first of the ranking are asked about, and of those the ones
+    unlike what was answered or is asked already. To ask where the model is least sure brings mostly noes.
+    """
+    if not len(vectors):
+        return [], []
     sure = _believed(examples, back, vectors)
-    unsure = 4 * sure * (1 - sure)
     alike = vectors @ vectors.T
-    density = np.sort(alike, axis=1)[:, -NEIGHBOURS - 1 : -1].mean(axis=1)
-    worth = unsure * np.clip(density, 0, None)
+    worth = ASKED_FROM / (ASKED_FROM + np.arange(len(vectors)))
     known = [each.vector for each in examples if each.vector is not None and each.key]
-    near = np.zeros(len(keys))
+    near = np.zeros(len(vectors))
     if known:
         near = np.max(vectors @ without_mean(np.array(known, np.float32), back.mean).T, axis=1)
     chosen: list[int] = []
-    while len(chosen) < min(many, len(keys)):
-        value = worth * (1 - np.clip(near, 0, 1))
+    while len(chosen) < min(many, len(vectors)):
+        value = worth * np.sqrt(1 - np.clip(near, 0, 0.99))
         value[chosen] = -1.0
         best = int(np.argmax(value))
         chosen.append(best)
         near = np.maximum(near, alike[best])
-    return _of_keys([keys[at] for at in chosen], [float(unsure[at]) for at in chosen])
+    return chosen, [float(4 * sure[at] * (1 - sure[at])) for at in chosen]
 
 
 def _believed(examples: Sequence[Example], back: Background, vectors: Floats) -> Doubles:
@@ -272,6 +313,13 @@ def _believed(examples: Sequence[Example], back: Background, vectors: Floats) ->
         for at in np.flatnonzero(side)[:20]
     ]
     return _likely([*examples, *guesses], back, vectors) if guesses else first
+
+
+def _scores(toward: Floats, some: Sequence[Example], back: Background) -> Floats:
+    """Scores of examples that a model has read."""
+    vectors = np.array([each.vector for each in some], np.float32)
+    found: Floats = without_mean(vectors, back.mean) @ toward
+    return found
 
 
 def _likely(examples: Sequence[Example], back: Background, vectors: Floats) -> Doubles:
@@ -315,6 +363,4 @@ def _of_keys(keys: Sequence[int], unsure: Sequence[float]) -> list[Question]:
 
 
 def _because(unsure: float) -> str:
-    if unsure > 0.9:
-        return "could go either way, and stands for others like it"
-    return "probably fits, but nothing like it was answered yet" if unsure > 0.4 else "to make sure"
+    return "could go either way" if unsure > 0.9 else "probably fits, and little like it was answered yet"

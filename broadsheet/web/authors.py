@@ -5,16 +5,13 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from broadsheet import identifiers, search
 from broadsheet.models import Author
-from broadsheet.web import access, cards, errors, following, links
-from broadsheet.web.asked import page_number, wants_fragment
-from broadsheet.web.context import address
+from broadsheet.web import errors, following, links
+from broadsheet.web.asked import page_number
 from broadsheet.web.pager import Pager
-from broadsheet.web.preferences import look
 
 
 def path_of(slug: str) -> str:
@@ -36,22 +33,6 @@ def author(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponsePermanentRedirect(path_of(canonical))
     page = page_number(request)
     papers, total = search.papers_by(found, page)
-    path = path_of(canonical)
-    pager = Pager.of(path, "", page, total)
-    known = {
-        "author": found,
-        "cards": cards.of_papers(papers, look(request).lines),
-        "pager": pager,
-        "path": "/papers/all",
-        "total": total,
-        "shown": pager.shown,
-        "start": pager.start,
-    }
-    if wants_fragment(request):
-        return render(request, "_more.html", known)
-    known |= {
-        "canonical": address(request, pager.href(page)),
-        "feeds": links.feeds(path),
-        "follow": following.button(access.reader_of(request), "author", found.slug, found.name[:200]),
-    }
-    return render(request, "author.html", known)
+    pager = Pager.of(path_of(canonical), "", page, total)
+    whose = ("author", found.slug, found.name[:200])
+    return following.papers_of(request, "author.html", papers, pager, whose, author=found)

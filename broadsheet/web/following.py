@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from django.contrib import messages
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from broadsheet import community
 from broadsheet.community import following
-from broadsheet.models import Collection, Follow, Reader
+from broadsheet.models import Collection, Follow, Paper, Reader
 from broadsheet.web import access, cards, links
 from broadsheet.web.asked import page_number, wants_fragment
 from broadsheet.web.context import address
@@ -142,22 +143,35 @@ def organization(request: HttpRequest, name: str) -> HttpResponse:
     found, total = following.papers_of_organization(name[:500], page)
     if not total:
         raise community.Refused("No paper here is of that organisation.", 404)
-    path = organization_path(name)
-    pager = Pager.of(path, "", page, total)
-    known: dict[str, Any] = {
-        "name": name,
-        "cards": cards.of_papers(found, look(request).lines),
+    pager = Pager.of(organization_path(name), "", page, total)
+    return papers_of(
+        request, "community/organization.html", found, pager, ("organization", name, name), name=name
+    )
+
+
+def papers_of(
+    request: HttpRequest,
+    template: str,
+    papers: Sequence[Paper],
+    pager: Pager,
+    whose: tuple[str, str, str],
+    **known: object,
+) -> HttpResponse:
+    """A page of what is by somebody whom one can follow, or, where that is asked, only the papers to add.
+    `whose`: kind, key and name for the button that follows them."""
+    shown = known | {
+        "cards": cards.of_papers(papers, look(request).lines),
         "pager": pager,
         "path": "/papers/all",
-        "total": total,
+        "total": pager.total,
         "shown": pager.shown,
         "start": pager.start,
     }
     if wants_fragment(request):
-        return render(request, "_more.html", known)
-    known |= {
-        "canonical": address(request, pager.href(page)),
-        "feeds": links.feeds(path),
-        "follow": button(access.reader_of(request), "organization", name, name),
+        return render(request, "_more.html", shown)
+    shown |= {
+        "canonical": address(request, pager.href(pager.page)),
+        "feeds": links.feeds(pager.path),
+        "follow": button(access.reader_of(request), *whose),
     }
-    return render(request, "community/organization.html", known)
+    return render(request, template, shown)

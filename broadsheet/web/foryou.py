@@ -117,6 +117,12 @@ def _pasted(request: HttpRequest) -> HttpResponse:
             "No arXiv id, DOI or BibTeX entry stands in what you sent. Paste a few ids, such as 2503.01234, "
             "one on each line, or say in a sentence what you look for."
         )
+    if len(names) > MOST_NAMED:
+        messages.info(
+            request,
+            f"The first {MOST_NAMED} of these papers count here. With an account you can bring a whole "
+            "library along.",
+        )
     days = said.get("days", "")
     return access.see(_href({"like": names[:MOST_NAMED], "not": []}, text, field, days))
 

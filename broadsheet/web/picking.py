@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,14 +11,14 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.utils import timezone
 
-from broadsheet import recommendations, trending
+from broadsheet import recommendations
 from broadsheet.recommendations import Picks
 from broadsheet.web import cards
 from broadsheet.web.pager import Pager
 from broadsheet.web.preferences import look
 
 WINDOWS: Final = {"1": "Day", "7": "Week", "30": "Month", "365": "Year", "all": "All time"}
-USUAL: Final = "30"
+USUAL: Final = str(recommendations.USUAL_WINDOW)
 WIDER: Final = {"365": "of the last year", "all": "of all times"}
 FIRST_MOMENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -31,12 +31,8 @@ def days_of(request: HttpRequest) -> str:
 
 
 def first_day(days: str) -> date | None:
-    """The first day of a window, counted back from today, or from the newest day that has papers where that
-    was longer ago, so that a quiet house shows something too."""
-    if days == "all":
-        return None
-    last = min(timezone.now().date(), trending.newest_day() or date.max)
-    return last - timedelta(days=int(days))
+    """The first day of a window; None for all time."""
+    return None if days == "all" else recommendations.since(int(days))
 
 
 def found_in(request: HttpRequest, find: Callable[[date | None], Picks], page: int) -> tuple[Picks, str]:

@@ -1,11 +1,14 @@
-"""Contrastive training, which every recipe begins with: what belongs together comes nearer than the rest of
-the batch. The loss is InfoNCE in both directions (van den Oord et al. 2018), negatives are the batch itself.
+"""Contrastive training, which every recipe begins with: what belongs together comes nearer than the rest
+of the batch. The loss is InfoNCE in both directions (van den Oord et al. 2018), negatives are the batch
+itself.
 
-Symbols: n pairs a batch, left and right float32 [n, d] of length 1, temperature t; scores = left rightᵀ / t.
+Symbols: n pairs a batch, left and right float32 [n, d] of length 1, temperature t; scores = left rightᵀ /
+t.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +43,9 @@ class Plan:
     update: str = "plain"
     keep: str = "last"
     weights: bool = False  # train how much each token tells, too
+    table: bool = True  # train the table; without it, weights alone
     papers: int = 0  # only so many of the training papers, 0 for all
+    archive: str = ""  # only papers of this arXiv archive ("cs"); "-cs" for all others
 
     @classmethod
     def of(cls, options: Options) -> Plan:
@@ -51,7 +56,20 @@ class Plan:
             kind = type(getattr(cls(), name))
             if not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
                 raise LabError(f"contrast: {name} = {value!r} is not of type {kind.__name__}.")
-        return cls(**wanted)
+        plan = cls(**wanted)
+        plan._check()
+        return plan
+
+    def _check(self) -> None:
+        if self.steps < 1 or self.size < 2 or self.rate <= 0 or self.temperature <= 0:
+            raise LabError("contrast: steps must be 1 or more, size 2 or more, rate and temperature above 0.")
+        shares = self.pairs.values()
+        if not all(isinstance(share, (int, float)) and share >= 0 for share in shares) or not sum(shares) > 0:
+            raise LabError(
+                "contrast: pairs must name ways to make pairs, with shares that sum to more than 0."
+            )
+        if not (self.table or self.weights):
+            raise LabError("contrast: with table and weights both false there is nothing to train.")
 
 
 @method("stage")
@@ -63,17 +81,19 @@ def contrast(encoder: TableEncoder, library: Library, options: Options, course: 
     loss_of, update = find(plan.loss, "loss").function, find(plan.update, "update").function
     seen = _order(plan, library, course, start)
     encoder.weights.requires_grad_(plan.weights)
-    trained = [encoder.table, encoder.weights] if plan.weights else [encoder.table]
+    encoder.table.requires_grad_(plan.table)
+    trained = [one for one in (encoder.table, encoder.weights) if one.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=plan.rate)
     snapshots: list[TableEncoder] = []
     first = _resume(course, encoder, optimizer, snapshots)
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate * _slope(step, plan.steps)
-        moment = Moment(step / plan.steps, course.rng(step))
+        moment = Moment(step / plan.steps, course.rng(step), encoder)
         maker = list(makers.values())[moment.rng.choice(len(shares), p=shares)]
-        left, right = (Bags.of(parts) for parts in maker(library, seen[step], moment))
-        batch = Batch(seen[step], left, right, start)
+        left, right, *other = maker(library, seen[step], moment)
+        rows = other[0] if other else seen[step]
+        batch = Batch(rows, Bags.of(left), Bags.of(right), start, encoder, library, plan.temperature)
         value = update(encoder, optimizer, _closure(encoder, batch, plan.temperature, loss_of))
         if not np.isfinite(value):
             raise LabError(
@@ -89,6 +109,7 @@ def contrast(encoder: TableEncoder, library: Library, options: Options, course: 
         if not done % KEEP_EVERY and done < plan.steps:
             _keep(course, done, encoder, optimizer, snapshots)
     encoder.weights.requires_grad_(False)
+    encoder.table.requires_grad_(True)
     kept: TableEncoder = find(plan.keep, "keep").function([*snapshots[:-1], encoder])
     return kept
 
@@ -107,6 +128,9 @@ def _slope(step: int, steps: int) -> float:
 
 def _order(plan: Plan, library: Library, course: Course, start: TableEncoder) -> NDArray[np.int64]:
     rows = library.training_rows
+    if plan.archive:
+        wanted, name = not plan.archive.startswith("-"), plan.archive.removeprefix("-")
+        rows = rows[(library.archives[rows] == name) == wanted]
     if plan.papers:
         rows = course.rng(1_000_001).choice(rows, min(plan.papers, len(rows)), replace=False)
     if len(rows) < plan.size:
@@ -141,7 +165,12 @@ def _resume(
     """The step to go on with, everything else put back as it was."""
     if not course.checkpoint.is_file():
         return 0
-    state = torch.load(course.checkpoint)
+    try:
+        state = torch.load(course.checkpoint)
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise LabError(
+            f"{course.checkpoint} cannot be read: remove it, and the stage begins anew."
+        ) from error
     encoder.load_state_dict(state["encoder"])
     optimizer.load_state_dict(state["optimizer"])
     kept += [TableEncoder(table, weights) for table, weights in state["snapshots"]]

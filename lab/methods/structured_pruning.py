@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from broadsheet.embedders.static import FREQUENCIES
 from lab import LabError
@@ -22,11 +23,20 @@ from lab.method import Options, method
 def structured_pruning(
     encoder: TableEncoder, library: Library, options: Options, course: Course
 ) -> TableEncoder:
-    table, wanted = encoder.table.detach(), int(options.get("dimensions", 128))
+    kept = axes(encoder, int(options.get("dimensions", 128)), "structured_pruning")
+    return TableEncoder(encoder.table.detach() @ kept, encoder.weights)
+
+
+def axes(encoder: TableEncoder, wanted: int, asking: str) -> Tensor:
+    """The directions that carry most, float32 [d, wanted], of length 1 and at right angles.
+
+    LabError, in the name of who asks, if so many are not to be had.
+    """
+    table = encoder.table.detach()
     if not 0 < wanted <= table.shape[1]:
-        raise LabError(f"structured_pruning: dimensions must be 1 to {table.shape[1]}, not {wanted}.")
+        raise LabError(f"{asking}: dimensions must be 1 to {table.shape[1]}, not {wanted}.")
     often = torch.from_numpy(np.load(FREQUENCIES).astype(np.float32)).sqrt() * encoder.weights
     weighted = table * often[:, None]
     values, vectors = torch.linalg.eigh(weighted.T @ weighted)
-    kept = vectors[:, values.argsort(descending=True)[:wanted]]
-    return TableEncoder(table @ kept, encoder.weights)
+    kept: Tensor = vectors[:, values.argsort(descending=True)[:wanted]]
+    return kept
