@@ -109,7 +109,7 @@ def test_what_is_trained_and_what_ships_give_the_same_vectors(toy: TransformerEn
     assert np.allclose(trained, alone, atol=1e-5)
 
 
-def test_a_text_keeps_what_it_reads_when_other_tokens_go(
+def test_trimmed_vocabulary_lets_a_text_keep_what_it_reads_when_other_tokens_go(
     toy: TransformerEncoder, library: Any, tmp_path: Path
 ) -> None:
     size = len(toy.words.tokens) - 4
@@ -171,7 +171,7 @@ def test_contrastive_adapter_brings_titles_to_their_abstracts(
         _stage("contrastive_adapter", toy, library, tmp_path, papers=40, size=50)
 
 
-def test_a_title_is_added_to_the_text_that_follows_it(
+def test_added_title_counts_beside_the_text_that_follows_it(
     toy: TransformerEncoder, library: Any, tmp_path: Path
 ) -> None:
     plain, added = (
@@ -183,8 +183,16 @@ def test_a_title_is_added_to_the_text_that_follows_it(
     assert np.allclose(both[0], (text + title) / np.linalg.norm(text + title), atol=1e-6)
     assert np.array_equal(both[1], both[2])
     assert np.array_equal(both[2], title)
+
+
+def test_fewer_tokens_are_read_of_a_text(toy: TransformerEncoder, library: Any, tmp_path: Path) -> None:
     shorter = _stage("fewer_tokens", toy, library, tmp_path, limit=8)
-    assert max(map(len, shorter.words.read(["net " * 30]))) == 8
+    assert len(shorter.words.read(["net " * 30])[0]) == 8
+
+
+def test_unchanged_is_what_it_was(toy: TransformerEncoder, library: Any, tmp_path: Path) -> None:
+    same = _stage("unchanged", toy, library, tmp_path)
+    assert all(torch.equal(same[name], toy[name]) for name in toy.names)
 
 
 def test_a_lesson_that_was_killed_comes_to_the_same_numbers(
