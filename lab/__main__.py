@@ -71,7 +71,7 @@ def _run(given: argparse.Namespace) -> int:
             part.write_text(json.dumps({"measures": judged, **spent}) + "\n")
             part.replace(folder / "judged.json")
             means = ", ".join(
-                f"{name} {100 * sum(values) / len(values):.1f}" for name, values in judged.items()
+                f"{name} {100 * sum(values) / len(values):.1f}" for name, values in judged.items() if values
             )
             print(f"{folder.name}: {means}; {spent['cpu_s']} s of processor", flush=True)
     return 0

@@ -84,7 +84,7 @@ def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> Encoder:
         ) from error
     except RuntimeError as error:
         # What PyTorch raises when its file could not be written whole.
-        if "PytorchStreamWriter" not in str(error):
+        if not any(sign in str(error) for sign in ("PytorchStreamWriter", "inline_container")):
             raise
         raise LabError(
             f"A checkpoint in {folder} cannot be written: make room and start again; what is done is kept."
