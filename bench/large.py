@@ -34,8 +34,9 @@ BATCH = 20_000
 # Every so many words is another one in a copy.
 EVERY = 6
 NOISE = 0.75
-# Copies have the keys of their originals and so many times this.
-STRIDE = 10_000_000
+# Copies have the keys of their originals and so many times this. Tables are as long as the largest key, so
+# wide gaps would be measured as memory.
+STRIDE = 500_000
 
 
 def _batches() -> Iterator[list[Document]]:
@@ -43,6 +44,10 @@ def _batches() -> Iterator[list[Document]]:
     from broadsheet.search import documents
 
     keys = list(Paper.objects.listed().order_by("pk").values_list("pk", flat=True))
+    if keys and keys[-1] >= STRIDE:
+        raise SystemExit(
+            f"The copies of paper {keys[-1]} need more room: raise STRIDE of {__name__}, now {STRIDE}."
+        )
     for start in range(0, len(keys), BATCH):
         yield [documents.document(row) for row in documents.with_keys(keys[start : start + BATCH])]
 
