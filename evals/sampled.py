@@ -27,24 +27,24 @@ TWO = replace(ALL, weights=(1.0, 0.7, 0.0))
 RECIPES: dict[str, Recipe] = {
     "words (BM25)": replace(ALL, weights=(1.0, 0.0, 0.0)),
     "static": replace(ALL, weights=(0.0, 1.0, 0.0)),
-    "MiniLM": replace(ALL, weights=(0.0, 0.0, 1.0)),
+    "small": replace(ALL, weights=(0.0, 0.0, 1.0)),
     "words + static × 0.7": TWO,
     "words + static × 0.7, 200 re-ranked": replace(TWO, rerank=200, trust=0.5),
-    "words + MiniLM": replace(ALL, weights=(1.0, 0.0, 1.0)),
-    "words + static × 0.7 + MiniLM": ALL,
-    "words + static × 0.7 + MiniLM, 200 re-ranked": replace(ALL, rerank=200, trust=0.3),
+    "words + small": replace(ALL, weights=(1.0, 0.0, 1.0)),
+    "words + static × 0.7 + small": ALL,
+    "words + static × 0.7 + small, 200 re-ranked": replace(ALL, rerank=200, trust=0.3),
 }
 
 
 def run(place: Workplace) -> list[Table]:
     asked = place.topics()
     rows = _sample(place, frozenset().union(*(topic.relevant for topic in asked)))
-    vectors = place.minilm_store.embed([place.text(row) for row in rows], place.say)
+    vectors = place.thorough_store.embed([place.text(row) for row in rows], place.say)
     only = Filter(only=frozenset(rows))
 
     def lists(query: str) -> list[list[Hit]]:
         static = place.static.embed_query(query)
-        near = vectors @ place.minilm.embed_query(query)
+        near = vectors @ place.thorough.embed_query(query)
         best = np.argsort(-near, kind="stable")[:LISTED]
         return [
             place.index.lexical(Words(query), only, limit=LISTED),

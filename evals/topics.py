@@ -80,7 +80,7 @@ def tables(
         for lists in found
         for key in list(fused(recipe, lists))[: recipe.rerank if recipe.trust else 0]
     }
-    place.minilm_store.embed([place.text(row) for row in sorted(heads)], place.say)
+    place.thorough_store.embed([place.text(row) for row in sorted(heads)], place.say)
     scored = {name: _measured(place, recipe, asked, found) for name, recipe in recipes.items()}
     halves = {"development" if topic.development else "test" for topic in asked}
     return [_table(half, asked, scored, where) for half in sorted(halves)]

@@ -51,12 +51,12 @@ class Workplace:
         return open_embedder("static", self.folder)
 
     @cached_property
-    def minilm(self) -> Embedder:
-        return open_embedder("minilm", self.folder, threads=os.cpu_count() or 1)
+    def thorough(self) -> Embedder:
+        return open_embedder("small", self.folder, threads=os.cpu_count() or 1)
 
     @cached_property
-    def minilm_store(self) -> VectorStore:
-        return VectorStore(self.minilm, self.folder)
+    def thorough_store(self) -> VectorStore:
+        return VectorStore(self.thorough, self.folder)
 
     @cached_property
     def front_page_rows(self) -> range:
@@ -100,8 +100,9 @@ class Workplace:
         return self._by_title.get(identifiers.title_key(title), set())
 
     def vectors(self, setting: str) -> VectorStore:
-        """Vectors of one embedder ("static", "minilm"), kept between runs."""
-        return self.minilm_store if setting == "minilm" else VectorStore(self.static, self.folder)
+        """Vectors of one embedder ("static", "small", "minilm"), kept between runs."""
+        known = {"static": self.static, "small": self.thorough}
+        return VectorStore(known.get(setting) or open_embedder(setting, self.folder), self.folder)
 
     def text(self, row: int) -> str:
         """What embedders read of a paper, of the corpus or of the front page."""
@@ -119,8 +120,8 @@ class Workplace:
         """The transformer's nearness of papers to a query."""
         if not rows:
             return {}
-        vectors = self.minilm_store.embed([self.text(row) for row in rows], self.say)
-        near = vectors @ self.minilm.embed_query(query)
+        vectors = self.thorough_store.embed([self.text(row) for row in rows], self.say)
+        near = vectors @ self.thorough.embed_query(query)
         return {row: float(value) for row, value in zip(rows, near, strict=True)}
 
     def documents(self) -> list[Document]:

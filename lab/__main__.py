@@ -45,10 +45,13 @@ def _run(given: argparse.Namespace) -> int:
     from lab import course, recipe
     from lab.corpus import Library
     from lab.judging import Bench
+    from lab.judging_texts import TextBench
+    from lab.shipping import as_it_ships
+    from lab.transformer import TransformerEncoder
 
     recipes = [recipe.read(path) for path in given.recipes]
     library = Library(given.cache, given.limit)
-    bench = Bench(library)
+    bench, texts = Bench(library), TextBench(library)
     for seed in given.seeds:
         for one in recipes:
             folder = given.runs / f"{one.name}-{seed}"
@@ -56,16 +59,19 @@ def _run(given: argparse.Namespace) -> int:
                 continue
             begun, used = time.monotonic(), time.process_time()
             encoder = course.run(one, seed, library, folder)
-            judged = bench.judge(encoder)
-            spent = {
-                "wall_s": round(time.monotonic() - begun, 1),
-                "cpu_s": round(time.process_time() - used, 1),
-            }
+            spent = {"cpu_s": round(time.process_time() - used, 1)}
+            if isinstance(encoder, TransformerEncoder):
+                # Judging a transformer can take longer than its training, so its seconds are not counted.
+                judged, spent["papers_per_s"] = texts.judge(as_it_ships(encoder, folder.name))
+            else:
+                judged = bench.judge(encoder)
+                spent["cpu_s"] = round(time.process_time() - used, 1)
+            spent["wall_s"] = round(time.monotonic() - begun, 1)
             part = folder / "judged.part"
             part.write_text(json.dumps({"measures": judged, **spent}) + "\n")
             part.replace(folder / "judged.json")
             means = ", ".join(
-                f"{name} {100 * sum(values) / len(values):.1f}" for name, values in judged.items()
+                f"{name} {100 * sum(values) / len(values):.1f}" for name, values in judged.items() if values
             )
             print(f"{folder.name}: {means}; {spent['cpu_s']} s of processor", flush=True)
     return 0
@@ -81,19 +87,25 @@ def _report(given: argparse.Namespace) -> int:
 def _ship(given: argparse.Namespace) -> int:
     import hashlib
 
-    from broadsheet.embedders.static import SHIPPED
+    from broadsheet.embedders import small, static
     from lab import LabError
     from lab.encoder import TableEncoder
-    from lab.shipping import ship
+    from lab.shipping import ship, transformer_files
+    from lab.transformer import TransformerEncoder
 
     made = sorted(given.run.glob("stage-*.npz"), key=lambda path: int(path.stem.partition("-")[2]))
     if not made or not (given.run / "judged.json").is_file():
         raise LabError(f"{given.run} is not the folder of a finished run.")
-    ship(TableEncoder.load(made[-1]), SHIPPED)
-    print(
-        f"{SHIPPED}: {SHIPPED.stat().st_size:,} bytes. Put its SHA-256 into broadsheet/embedders/static.py:"
-    )
-    print(hashlib.sha256(SHIPPED.read_bytes()).hexdigest())
+    if json.loads((given.run / "config.json").read_text()).get("encoder") == "transformer":
+        module, written = "small", [small.GRAPH, small.READING]
+        for path, content in zip(written, transformer_files(TransformerEncoder.load(made[-1])), strict=True):
+            path.write_bytes(content)
+    else:
+        module, written = "static", [static.SHIPPED]
+        ship(TableEncoder.load(made[-1]), static.SHIPPED)
+    for path in written:
+        print(f"{path}: {path.stat().st_size:,} bytes. Its SHA-256 for broadsheet/embedders/{module}.py:")
+        print(hashlib.sha256(path.read_bytes()).hexdigest())
     return 0
 
 

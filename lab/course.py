@@ -26,19 +26,26 @@ import torch
 from lab import LabError
 from lab.corpus import Library
 from lab.encoder import TableEncoder
-from lab.method import Options, find
-from lab.recipe import Recipe
+from lab.method import Kind, Options, find
+from lab.recipe import KINDS, Recipe
+from lab.transformer import TransformerEncoder
+
+Encoder = TableEncoder | TransformerEncoder
+ENCODERS: dict[str, type[TableEncoder] | type[TransformerEncoder]] = {
+    "table": TableEncoder,
+    "transformer": TransformerEncoder,
+}
 
 
 @dataclass
 class Course:
-    """What a stage is told of its run. `made`: the encoders of earlier stages by their names; `part`: what a
-    stage calls a training within it."""
+    """What a stage is told of its run. `made`: the encoders of earlier stages by their names, all of the kind
+    that the recipe trains; `part`: what a stage calls a training within it."""
 
     folder: Path
     seed: int
     stage: int = 0
-    made: dict[str, TableEncoder] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
     part: str = ""
 
     def within(self, part: str) -> Course:
@@ -61,7 +68,7 @@ class Course:
         print(f"{self.folder.name}, stage {self.stage + 1}: {line}", file=sys.stderr, flush=True)
 
 
-def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> TableEncoder:
+def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> Encoder:
     """The encoder that a recipe makes; whatever of it was done before is read from the folder.
 
     Raises LabError if the folder is of another recipe, seed or corpus, if a stage says so, or if the disk
@@ -77,20 +84,20 @@ def run(recipe: Recipe, seed: int, library: Library, folder: Path) -> TableEncod
         ) from error
     except RuntimeError as error:
         # What PyTorch raises when its file could not be written whole.
-        if "PytorchStreamWriter" not in str(error):
+        if not any(sign in str(error) for sign in ("PytorchStreamWriter", "inline_container")):
             raise
         raise LabError(
             f"A checkpoint in {folder} cannot be written: make room and start again; what is done is kept."
         ) from error
 
 
-def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
-    encoder = TableEncoder.untrained()
+def _stages(recipe: Recipe, course: Course, library: Library) -> Encoder:
+    encoder: Encoder = ENCODERS[recipe.encoder].untrained()
     course.made["untrained"] = encoder
     for course.stage, options in enumerate(recipe.stages):
         path = course.folder / f"stage-{course.stage}.npz"
         if path.is_file():
-            encoder = _made(path)
+            encoder = _made(path, recipe.encoder)
         else:
             torch.manual_seed(course.seed * 1_000 + course.stage)
             start = options.get("start")
@@ -100,7 +107,7 @@ def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
                 )
             begun = time.monotonic()
             before = course.made[start] if start else encoder
-            encoder = _stage(before.copy(), library, options, course)
+            encoder = _stage(before.copy(), KINDS[recipe.encoder], library, options, course)
             encoder.save(path)
             for left in course.folder.glob(f"stage-{course.stage}*.pt"):
                 left.unlink()
@@ -110,10 +117,10 @@ def _stages(recipe: Recipe, course: Course, library: Library) -> TableEncoder:
     return encoder
 
 
-def _stage(encoder: TableEncoder, library: Library, options: Options, course: Course) -> TableEncoder:
-    made: TableEncoder
+def _stage(encoder: Encoder, kind: Kind, library: Library, options: Options, course: Course) -> Encoder:
+    made: Encoder
     try:
-        made = find(options["method"], "stage").function(encoder, library, options, course)
+        made = find(options["method"], kind).function(encoder, library, options, course)
     except RuntimeError as error:
         # The size of tensor a (128) must match …, size mismatch for table: …
         if "size" not in str(error) and "shape" not in str(error):
@@ -126,10 +133,10 @@ def _stage(encoder: TableEncoder, library: Library, options: Options, course: Co
     return made
 
 
-def _made(path: Path) -> TableEncoder:
+def _made(path: Path, encoder: str) -> Encoder:
     """The encoder in the file of a stage that was done. LabError if it is no such file, or not whole."""
     try:
-        return TableEncoder.load(path)
+        return ENCODERS[encoder].load(path)
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise LabError(f"{path} is not a stage's encoder: remove it, and the stage is done again.") from error
 
@@ -138,6 +145,7 @@ def _claim(recipe: Recipe, seed: int, library: Library, folder: Path) -> None:
     """The folder's config: written when new, compared when not."""
     config: dict[str, Any] = {
         "recipe": recipe.name,
+        "encoder": recipe.encoder,
         "tests": recipe.tests,
         "against": recipe.against,
         "hypothesis": recipe.hypothesis,

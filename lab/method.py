@@ -5,6 +5,7 @@ the built-in front page), tells the idea, and says what was changed. Its kind sa
 stands:
 
 - stage:  (encoder, library, options, course) -> encoder; a whole step of a recipe
+- transformer: the same, of recipes that train a transformer (`lab.transformer`)
 - pairs:  (library, rows, moment) -> (left, right) or (left, right, rows); what is brought together, as parts
           of texts, and of which papers if not of those that were asked for
 - order:  (library, rows, rng, steps, size) -> int64 [steps, size]; which papers are seen when
@@ -32,7 +33,7 @@ from lab.encoder import Bags, TableEncoder
 if TYPE_CHECKING:
     from lab.corpus import Library
 
-Kind = Literal["stage", "pairs", "order", "loss", "update", "keep"]
+Kind = Literal["stage", "transformer", "pairs", "order", "loss", "update", "keep"]
 Parts = list[tuple[list[NDArray[np.uint16]], float]]
 Options = dict[str, Any]
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -9,19 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import LabError
-from lab.method import Options, find
+from lab.method import Kind, Options, find
+
+# What can be trained, and the kind of method that its stages are.
+KINDS: dict[str, Kind] = {"table": "stage", "transformer": "transformer"}
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`stages`: the options of each, with its "method". `tests`: the method that the recipe is about, or "";
-    `against`: the recipe it is compared with, or ""."""
+    `against`: the recipe it is compared with, or "". `encoder`: what is trained, a table or a transformer."""
 
     name: str
     tests: str
     against: str
     hypothesis: str
     stages: tuple[Options, ...]
+    encoder: str = "table"
 
     @property
     def fingerprint(self) -> str:
@@ -40,17 +44,26 @@ def read(path: Path) -> Recipe:
     stages = content.get("stage")
     if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
         raise LabError(f"{path} has no stages: write at least one [[stage]] with its method.")
+    encoder = content.get("encoder", "table")
+    if encoder not in KINDS:
+        raise LabError(f"{path}: encoder is {encoder!r}; there are {', '.join(KINDS)}.")
     for stage in stages:
         if not isinstance(stage.get("method"), str):
             raise LabError(f"{path}: a [[stage]] has no method.")
-        find(stage["method"], "stage")
-    if unknown := set(content) - {"tests", "against", "hypothesis", "stage"}:
+        find(stage["method"], KINDS[encoder])
+    if unknown := set(content) - {"encoder", "tests", "against", "hypothesis", "stage"}:
         raise LabError(
-            f"{path}: {', '.join(sorted(unknown))} is not known; there are tests, against, hypothesis, stage."
+            f"{path}: {', '.join(sorted(unknown))} is not known; there are encoder, tests, against, "
+            "hypothesis, stage."
         )
     tests = str(content.get("tests", ""))
     if tests:
         find(tests)
     return Recipe(
-        path.stem, tests, str(content.get("against", "")), str(content.get("hypothesis", "")), tuple(stages)
+        path.stem,
+        tests,
+        str(content.get("against", "")),
+        str(content.get("hypothesis", "")),
+        tuple(stages),
+        encoder,
     )

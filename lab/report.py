@@ -28,8 +28,18 @@ MEASURES = {
     "libraries_test": "five known, recall@100",
     "csfcube": "CSFCube, nDCG%20",
 }
+# A transformer is judged in a smaller pool (lab/judging_texts.py), so its rows have a table of their own.
+TEXT_MEASURES = {
+    "headings_test": "headings, recall@50",
+    "libraries_test": "five known, recall@50",
+    "csfcube": "CSFCube, nDCG%20",
+}
 DEVELOPMENT = {"headings_dev": "headings", "libraries_dev": "five known"}  # what verdicts are made by
-RUNS, LEFT_OUT = "runs", "left out"  # the marks in a file, between which the tables go
+RUNS, TRANSFORMERS, LEFT_OUT = (
+    "runs",
+    "transformers",
+    "left out",
+)  # the marks in a file, between which the tables go
 REASONS = Path(__file__).with_name("left_out.toml")
 
 
@@ -43,6 +53,7 @@ class Row:
     config: dict[str, Any]
     seeds: list[int]
     cpu: float
+    speed: float  # papers per second of one core, 0 where it was not measured
     measures: dict[str, Scores]
 
 
@@ -54,11 +65,15 @@ def write(runs: Path, file: Path) -> str:
     if not file.is_file():
         raise LabError(f"{file} is not there: name the file that the tables go into.")
     text = file.read_text()
-    table = _table(rows).text().partition("\n\n")[2]
-    text = _between(text, RUNS, table, file)
+    tables = []
+    for encoder, mark in (("table", RUNS), ("transformer", TRANSFORMERS)):
+        some = {name: row for name, row in rows.items() if row.config.get("encoder", "table") == encoder}
+        if some:
+            tables.append(_table(some, encoder).text().partition("\n\n")[2])
+            text = _between(text, mark, tables[-1], file)
     text = _between(text, LEFT_OUT, _left_out().text().partition("\n\n")[2], file)
     file.write_text(text)
-    return table
+    return "\n".join(tables)
 
 
 def _between(text: str, mark: str, table: str, file: Path) -> str:
@@ -95,6 +110,7 @@ def _rows(runs: Path) -> dict[str, Row]:
             some[0][0],
             [config["seed"] for config, _ in some],
             float(np.mean([judged["cpu_s"] for _, judged in some])),
+            float(np.mean([judged.get("papers_per_s", 0.0) for _, judged in some])),
             {
                 measure: np.array([judged["measures"][measure] for _, judged in some], dtype=np.float64)
                 for measure in some[0][1]["measures"]
@@ -104,15 +120,27 @@ def _rows(runs: Path) -> dict[str, Row]:
     }
 
 
-def _table(rows: dict[str, Row]) -> Table:
+def _table(rows: dict[str, Row], encoder: str) -> Table:
+    measures, speed = (TEXT_MEASURES, ("papers/s",)) if encoder == "transformer" else (MEASURES, ())
     development = [f"{name}, development half" for name in DEVELOPMENT.values()]
-    heads = ("recipe", "paper", "against", "verdict", *development, *MEASURES.values(), "seeds", "CPU s")
+    heads = (
+        "recipe",
+        "paper",
+        "against",
+        "verdict",
+        *development,
+        *measures.values(),
+        *speed,
+        "seeds",
+        "CPU s",
+    )
     table = Table("Runs", heads)
     for name, row in rows.items():
         tested, against = row.config["tests"], row.config["against"]
         other = rows.get(against)
         cells = [_gain(row, other, measure) if other else "" for measure in DEVELOPMENT]
-        cells += [_cell(row, other, measure) for measure in MEASURES]
+        cells += [_cell(row, other, measure) for measure in measures]
+        cells += [f"{row.speed:.0f}"] if speed else []
         paper = find(tested).paper if tested else None
         verdict = _verdict(row, other) if other else "the measure"
         said = (name, str(paper or ""), against, verdict)

@@ -1,13 +1,22 @@
-"""The table of a run as the file that Broadsheet ships: int8, each row with a scale of its own."""
+"""The encoder of a run as the files that Broadsheet ships.
+
+A table: int8, each row with a scale of its own. A transformer: a graph with 8-bit weights for onnxruntime,
+and a JSON file that says how texts are read for it.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 
+from broadsheet.embedders import bert
+from broadsheet.embedders.small import opened
+from broadsheet.embedders.transformer import HEADS, TransformerEmbedder
 from lab import LabError
 from lab.encoder import TableEncoder
+from lab.transformer import PLACES, TransformerEncoder
 
 LEVELS = 127
 WIDEST = 256  # dimensions: what keeps the file below 8 MB
@@ -32,3 +41,24 @@ def ship(encoder: TableEncoder, path: Path) -> None:
     part = path.with_suffix(".part.npz")
     np.savez_compressed(part, table=table, scale=scale.astype(np.float32))
     part.replace(path)
+
+
+def transformer_files(encoder: TransformerEncoder) -> tuple[bytes, bytes]:
+    """The graph, and the JSON beside it, as `broadsheet.embedders.small` opens them."""
+    words, weights = encoder.words, dict(encoder.arrays())
+    # No text is longer than the limit, so no later position is ever asked for.
+    weights[PLACES] = weights[PLACES][: words.limit]
+    known = set(words.tokens)
+    how = {
+        "tokenizer": json.loads(words.content),
+        "skipped": sorted(set(words.skipped) & known),
+        "limit": words.limit,
+        "title": words.title,
+    }
+    reading = json.dumps(how, ensure_ascii=False, separators=(",", ":")).encode()
+    return bert.encoder(weights, encoder.layers, HEADS), reading
+
+
+def as_it_ships(encoder: TransformerEncoder, name: str) -> TransformerEmbedder:
+    """What readers would get of this encoder, on one core."""
+    return opened(name, *transformer_files(encoder), threads=1)

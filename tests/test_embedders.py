@@ -119,7 +119,7 @@ def small_folder(folder: Path, pooling: str = "mean_tokens") -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", params=["static", "minilm", "folder", "endpoint"])
+@pytest.fixture(scope="session", params=["static", "small", "minilm", "folder", "endpoint"])
 def embedder(request: pytest.FixtureRequest, cache: Path, server: str, tmp_path_factory: Any) -> Embedder:
     settings = {"folder": "", "endpoint": f"{server}/v1/embeddings#letters"}
     if request.param == "folder":
@@ -172,7 +172,7 @@ def test_threads_get_the_answers_that_one_thread_gets(embedder: Embedder) -> Non
     assert np.array_equal(rows, expected)
 
 
-@pytest.mark.parametrize("setting", ["static", "minilm"])
+@pytest.mark.parametrize("setting", ["static", "small", "minilm"])
 def test_texts_about_the_same_thing_are_nearest(setting: str, cache: Path) -> None:
     embedder = open_embedder(setting, cache)
     first, second, other = embedder.embed(TEXTS)
@@ -181,7 +181,7 @@ def test_texts_about_the_same_thing_are_nearest(setting: str, cache: Path) -> No
     assert nearness.argmax() == 2
 
 
-@pytest.mark.parametrize("setting", ["static", "minilm"])
+@pytest.mark.parametrize("setting", ["static", "small", "minilm"])
 def test_another_process_gives_the_same_bytes(setting: str, cache: Path) -> None:
     embedder = open_embedder(setting, cache)
     program = (
@@ -196,7 +196,7 @@ def test_another_process_gives_the_same_bytes(setting: str, cache: Path) -> None
 
 @pytest.mark.parametrize("setting", ["", "word2vec", "folder:", "http:", "ftp://host/v1#model", "static:"])
 def test_a_setting_that_names_nothing_is_answered_with_the_choice(setting: str, tmp_path: Path) -> None:
-    with pytest.raises(EmbedderUnavailable, match=r"static, minilm, folder:|is not an endpoint"):
+    with pytest.raises(EmbedderUnavailable, match=r"static, small, minilm, folder:|is not an endpoint"):
         open_embedder(setting, tmp_path)
 
 

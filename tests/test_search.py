@@ -13,6 +13,7 @@ from pytest_django import Settings as SettingsWrapper
 from broadsheet import catalog, doors, search
 from broadsheet.models import Paper
 from broadsheet.search import Found, Narrowing
+from broadsheet.search.ranking import Recipe
 from broadsheet.sources import LinkRecord
 from tests.factories import NOW, record
 
@@ -130,6 +131,26 @@ def test_an_identifier_finds_its_paper_alone(spelling: str) -> None:
 def test_an_identifier_that_is_not_here_finds_nothing() -> None:
     found = search.search("2203.09999")
     assert (found.papers, found.exact, found.total) == ([], None, 0)
+
+
+def test_a_paper_whose_title_holds_the_question_stands_first_unless_many_do() -> None:
+    meant = "Notes on engines that weave patterns of algebra, after the looms of Lyon and their cards"
+    other = {"title": "Patterns: engines weave", "abstract": "Engines weave patterns. " * 5}
+    catalog.take_in([record(7, title=meant), record(8, **other)], now=NOW)
+    index_all()
+    assert search.search("engines weave patterns").papers[0].title == other["title"]
+    asked = "engines that weave patterns"
+    without = search.search(asked, recipe=Recipe(titled=0))
+    assert without.papers[0].title == other["title"]
+    found = search.search(asked)
+    assert found.papers[0].title == meant
+    assert found.reasons[found.papers[0].pk].by_words
+    more = [record(number, title=f"Engines that weave patterns, part {number}") for number in (9, 10, 11)]
+    catalog.take_in(more, now=NOW)
+    index_all()
+    assert [paper.pk for paper in search.search(asked).papers] == [
+        paper.pk for paper in search.search(asked, recipe=Recipe(titled=0)).papers
+    ]
 
 
 def test_an_exact_title_and_identifiers_among_words_stand_first() -> None:

@@ -102,7 +102,7 @@ def test_a_slow_model_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, setting
             release.wait(10)
             raise EmbedderUnavailable("Too late.")
 
-    settings.RERANKER = "minilm"
+    settings.RERANKER = "small"
     slow: Embedder = Slow()
     monkeypatch.setattr(doors, "reranker", lambda: slow)
     index = doors.index()

@@ -201,7 +201,7 @@ def test_thorough_vectors_come_newest_first_and_once(settings: SettingsWrapper) 
     papers(3)
     late = paper(9, title="Voted for", announced_on=datetime(2025, 3, 20, tzinfo=UTC).date())
     index_all()
-    settings.RERANKER = "minilm"
+    settings.RERANKER = "small"
     index_all()
     first = Walk(doors.index(), "x").lacking(1)
     assert first == [late.pk]
@@ -219,7 +219,7 @@ def test_thorough_vectors_come_newest_first_and_once(settings: SettingsWrapper) 
 def test_no_share_no_work(settings: SettingsWrapper) -> None:
     papers(1)
     index_all()
-    settings.RERANKER = "minilm"
+    settings.RERANKER = "small"
     assert search.embed_due(0) == 0
 
 

@@ -229,7 +229,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM or "broadsheet@localhost"
 # Which engine finds, which models understand, and how much of a core reading in the background may take.
 INDEX = os.environ.get("BROADSHEET_INDEX", "").strip() or "embedded"
 EMBEDDER = os.environ.get("BROADSHEET_EMBEDDER", "").strip() or "static"
-RERANKER = os.environ.get("BROADSHEET_RERANKER", "minilm").strip()
+RERANKER = os.environ.get("BROADSHEET_RERANKER", "small").strip()
 EMBED_KEY = os.environ.get("BROADSHEET_EMBED_KEY", "")
 EMBED_SHARE = _share("BROADSHEET_EMBED_SHARE", 0.25)
 EMBED_THREADS = 1

@@ -50,9 +50,9 @@ class Embedder(Protocol):
 def open_embedder(setting: str, cache: Path, threads: int = 1, key: str = "") -> Embedder:
     """The embedder that a setting names.
 
-    `setting` is "static" ("static:untrained" is what its training began with), "minilm",
-    "folder:/path/to/a/sentence-transformers/folder", or the address of an OpenAI-compatible endpoint with the
-    model after "#": "https://host/v1/embeddings#model".
+    `setting` is "static" ("static:untrained" is what its training began with), "small" or "minilm" (what its
+    training began with), "folder:/path/to/a/sentence-transformers/folder", or the address of an
+    OpenAI-compatible endpoint with the model after "#": "https://host/v1/embeddings#model".
     `cache` is a folder for files that can be made again; it is created when first needed. `threads`
     counts the processor threads of a local transformer; `key` is sent to an endpoint and to nothing else.
     Raises `EmbedderUnavailable` if the setting names nothing or what it names cannot be opened.
@@ -63,6 +63,10 @@ def open_embedder(setting: str, cache: Path, threads: int = 1, key: str = "") ->
         from broadsheet.embedders.static import StaticEmbedder
 
         return StaticEmbedder.untrained() if rest == "untrained" else StaticEmbedder.installed()
+    if setting == "small":
+        from broadsheet.embedders.small import small
+
+        return small(threads)
     if setting == "minilm":
         from broadsheet.embedders.transformer import minilm
 
@@ -76,5 +80,5 @@ def open_embedder(setting: str, cache: Path, threads: int = 1, key: str = "") ->
 
         return EndpointEmbedder(setting, key)
     raise EmbedderUnavailable(
-        f"There is no embedder {setting!r}. Choose static, minilm, folder:/path or https://host/v1/embeddings#model."
+        f"There is no embedder {setting!r}. Choose static, small, minilm, folder:/path or https://host/v1/embeddings#model."
     )

@@ -24,7 +24,10 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 def encoder(weights: Tensors, layers: int, heads: int) -> bytes:
-    """An ONNX file that maps `tokens` int64 [1, n] to `vector` float32 [1, d]: the tokens' mean, length 1."""
+    """An ONNX file that maps `tokens` int64 [1, n] to `vector` float32 [1, d]: the tokens' mean, length 1.
+
+    If the weights have a `head.weight` float32 [d, d], the mean is turned by it first.
+    """
     graph = Graph("bert", {"": 17, CONTRIB: 1})
     tokens = graph.input("tokens", "int64", [1, "n"])
     state = _embeddings(graph, weights, tokens)
@@ -33,6 +36,8 @@ def encoder(weights: Tensors, layers: int, heads: int) -> bytes:
     # The mean's denominator would be undone by the next line, so the sum over tokens is enough.
     axis = graph.constant("axis", np.array([1], dtype=np.int64))
     (total,) = graph.node("ReduceSum", [state, axis], keepdims=0)
+    if "head.weight" in weights:
+        (total,) = graph.node("MatMul", [total, graph.constant("head", weights["head.weight"])])
     (length,) = graph.node("ReduceL2", [total], axes=[1], keepdims=1)
     (vector,) = graph.node("Div", [total, length])
     graph.output(vector, "float32", [1, int(weights["embeddings.LayerNorm.bias"].shape[0])])

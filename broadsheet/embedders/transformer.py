@@ -50,12 +50,22 @@ class TransformerEmbedder:
         tokens: int = TOKENS,
         query_prefix: str = "",
         text_prefix: str = "",
+        skipped: Sequence[int] = (),
+        first_line: float = 0.0,
     ) -> None:
-        """`run` maps token numbers int64 [1, n] to one float32 [d] of length 1; n ≤ `tokens`."""
+        """`run` maps token numbers int64 [1, n] to one float32 [d] of length 1; n ≤ `tokens`.
+
+        Tokens of `skipped` are not read, unless a text has no others. `first_line`: how much of the vector of
+        a text's first line, a title as a rule, is added to that of the text.
+        """
         self.name = name
         self.dimensions = dimensions
         self._tokenizer = tokenizer
-        self._tokenizer.enable_truncation(tokens)
+        self._tokens = tokens
+        if not skipped:
+            self._tokenizer.enable_truncation(tokens)
+        self._skipped = frozenset(skipped)
+        self._first_line = first_line
         self._marks = tokenizer.num_special_tokens_to_add(is_pair=False)
         self._run = run
         self._letters = tokens * LETTERS_PER_TOKEN
@@ -65,24 +75,43 @@ class TransformerEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in enumerate(texts):
-            vectors[row] = self._vector(text, self._text_prefix)
+            vectors[row] = self._text(text)
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
         return self._vector(text, self._query_prefix)
 
+    def _text(self, text: str) -> Vectors:
+        vector = self._vector(text, self._text_prefix)
+        first, _, rest = text.lstrip().partition("\n")
+        if not self._first_line or not rest.strip():
+            return vector
+        vector = vector + self._first_line * self._vector(first, self._text_prefix)
+        total: Vectors = vector / max(float(np.linalg.norm(vector)), 1e-12)
+        return total
+
     def _vector(self, text: str, prefix: str) -> Vectors:
-        tokens = self._tokenizer.encode(readable(text, self._letters)).ids
+        tokens = self._read(text)
         if len(tokens) <= self._marks:
             return np.zeros(self.dimensions, dtype=np.float32)
         if prefix:
-            tokens = self._tokenizer.encode(prefix + readable(text, self._letters)).ids
+            tokens = self._read(prefix + text)
         try:
             return self._run(np.array([tokens], dtype=np.int64))
         except Exception as error:  # onnxruntime's errors share no class
             raise EmbedderUnavailable(
                 f"{self.name} failed on a text of {len(text)} letters: {error}"
             ) from error
+
+    def _read(self, text: str) -> list[int]:
+        """The token numbers of a text, its marks included, without those that are skipped."""
+        tokens: list[int] = self._tokenizer.encode(readable(text, self._letters)).ids
+        if self._skipped:
+            kept = [token for token in tokens if token not in self._skipped]
+            tokens = kept if len(kept) > self._marks else tokens
+            if len(tokens) > self._tokens:
+                tokens = [*tokens[: self._tokens - 1], tokens[-1]]
+        return tokens
 
 
 def open_session(model: bytes | str, threads: int) -> onnxruntime.InferenceSession:

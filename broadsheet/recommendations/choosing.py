@@ -56,6 +56,9 @@ TASTE = 0.8
 NEAR = 0.8
 NAME_SOMETHING = "Name at least one paper that you like, or say in a sentence what you look for."
 SHOWN_TERMS = 3
+# A word in more than this share of all papers is no reason for one of them, unless those are few anyway.
+USUAL_WORD = 0.1
+FEW_PAPERS = 50
 USUAL_WINDOW = 30  # days
 # Of a large library the first examples say which words to name.
 MOST_TELLING = 20
@@ -179,7 +182,9 @@ def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
     rows = Paper.objects.listed().cards().in_bulk(keys)
     liked = [each for each in examples if each.weight > 0]
     titles = {paper.pk: paper.title for paper, _ in taste.papers}
-    terms = [word for word, _ in telling(examples[:MOST_TELLING], back)]
+    usual = max(FEW_PAPERS, USUAL_WORD * back.papers)
+    words = [word for word, _ in telling(examples[:MOST_TELLING], back)]
+    terms = [word for word in words if back.holding(word) <= usual]
     known = keeping.bags_now()
     circle = circle_of(examples, known) if known else None
     vectors = index.vectors(vectors_named(index), keys)
@@ -192,7 +197,7 @@ def _learned(index: Index, taste: Taste, limit: int, start: int) -> Picks:
                 said.insert(0, "by chance, a little further away")
             why = "; ".join(filter(None, said))
             found.picks.append(Pick(rows[key], points.get(key, 0.0), why, key in exploring))
-    if taste.sentence and not taste.papers and not terms and found.picks and not start:
+    if taste.sentence and not taste.papers and not words and found.picks and not start:
         found.notes.append(
             "No word of this sentence stands in the papers here. These are the nearest in meaning, as far as "
             "it was understood."

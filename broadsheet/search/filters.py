@@ -69,7 +69,8 @@ class Asked:
     `broad`: any word may match; orders by relevance. `strict`: every word must; counts, and orders by date
     or votes. `bounds`: what every answer must match whatever brought it, None if nothing. `filter` narrows
     all of it; a paper that passes a filter of `refused`, or fails one of `needed`, is no answer. `plain` is
-    the text to be understood, "" if there is none.
+    the text to be understood, "" if there is none. `title`: the words as a piece of a title, None if they are
+    too few to say which, or not plain.
     """
 
     broad: LexicalQuery
@@ -79,6 +80,7 @@ class Asked:
     needed: tuple[Filter, ...]
     refused: tuple[Filter, ...]
     plain: str
+    title: Phrase | None
 
 
 @dataclass(slots=True)
@@ -117,6 +119,7 @@ def asked(query: Query, narrowing: Narrowing = UNNARROWED, typing: bool = False)
         needed=(own,) if joined is None else (),
         refused=_refused(parts),
         plain=" ".join(parts.understood),
+        title=Phrase(" ".join(parts.words), "title") if query.is_plain and len(parts.words) > 2 else None,
     )
 
 

@@ -24,7 +24,8 @@ class Recipe:
     of each list that take part; `widest` where much of a list may be refused. The first `rerank` of the fused
     list are ordered again by (1 − `trust`) × fused points + `trust` × the thorough model's cosine, both
     stretched to 0…1 among them. `kept`: places of the answer. `covered`: the share of papers that must have a
-    thorough vector before nearness is asked of it.
+    thorough vector before nearness is asked of it. `titled`: if so many papers at most hold the question,
+    three words or more, as a piece of their title, they stand first; more than that make it a subject.
     """
 
     words: float = 1.0
@@ -38,6 +39,7 @@ class Recipe:
     trust: float = 0.4
     kept: int = 300
     covered: float = 0.9
+    titled: int = 3
 
 
 RECIPE = Recipe()
@@ -84,7 +86,8 @@ def rank(
     words = [hit.key for hit in index.lexical(asked.broad, asked.filter, depth)] if recipe.words else []
     meant = _meant(index, asked, near, depth) if recipe.meaning else []
     named = [hit.key for hit in index.lexical(names.query, names.filter, recipe.depth)] if names else []
-    allowed = permitted(index, asked, [*words, *meant, *named])
+    titled = _titled(index, asked, recipe.titled)
+    allowed = permitted(index, asked, [*words, *meant, *named, *titled])
     lists = [[key for key in keys if key in allowed][: recipe.depth] for keys in (words, meant, named)]
     weights = (recipe.words, recipe.meaning, recipe.cited if names and names.cited else recipe.names)
     points = scoring.fuse(lists, weights, recipe.k)
@@ -92,7 +95,17 @@ def rank(
     if again is not None and recipe.trust:
         head = order[: recipe.rerank]
         order = reranked(index, head, [points[key] for key in head], again, recipe.trust) + order[len(head) :]
-    return Ranking(order[: recipe.kept], frozenset(lists[0] + lists[2]), frozenset(lists[1]))
+    first = [key for key in titled if key in allowed]
+    order = list(dict.fromkeys([*first, *order]))
+    return Ranking(order[: recipe.kept], frozenset(lists[0] + lists[2] + first), frozenset(lists[1]))
+
+
+def _titled(index: Index, asked: Asked, most: int) -> list[int]:
+    """The papers that somebody who types a piece of a title must mean."""
+    if asked.title is None or not most:
+        return []
+    found = [hit.key for hit in index.lexical(asked.title, asked.filter, most + 1)]
+    return found if len(found) <= most else []
 
 
 def _meant(index: Index, asked: Asked, near: Understood | None, depth: int) -> list[int]:

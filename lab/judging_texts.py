@@ -1,0 +1,82 @@
+"""What a transformer is worth: the measures of lab/judging.py, read through the graph that would ship.
+
+Texts cost a hundred times what they cost a table, so fewer are searched: the papers of all topics and POOL
+others, the same for all runs. Numbers are therefore higher than those of tables, and not to be held beside
+them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from broadsheet.embedders import Embedder, Vectors
+from evals.data import csfcube_pools, csfcube_texts
+from evals.measures import ndcg, recall
+from lab.corpus import Library
+from lab.judging import DRAWS, FEWEST, KNOWN, SEED, Judged
+
+POOL = 1_200
+AT = 50
+
+
+class TextBench:
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def judge(self, embedder: Embedder) -> tuple[Judged, float]:
+        """The measures, and how many papers the encoder read per second of its one core."""
+        papers = self._library.papers
+        begun = time.process_time()
+        vectors = embedder.embed([papers.text(row) for row in self._rows])
+        speed = len(self._rows) / (time.process_time() - begun)
+        places = {row: place for place, row in enumerate(self._rows)}
+        found: Judged = {"csfcube": self._csfcube(embedder)}
+        for half in ("dev", "test"):
+            found |= {f"headings_{half}": [], f"libraries_{half}": []}
+            for number, topic in enumerate(self._library.topics):
+                if topic.development != (half == "dev"):
+                    continue
+                relevant = sorted(places[row] for row in topic.relevant)
+                near = vectors @ embedder.embed_query(topic.query)
+                found[f"headings_{half}"].append(_recall(near, relevant))
+                if len(relevant) >= FEWEST:
+                    found[f"libraries_{half}"].append(_known(vectors, relevant, number))
+        return found, speed
+
+    def _csfcube(self, embedder: Embedder) -> list[float]:
+        texts, pools = csfcube_texts(), csfcube_pools()
+        names = sorted({name for pool in pools for name in (pool.query, *pool.candidates)})
+        vectors = embedder.embed(["\n".join(texts[name]) for name in names])
+        rows = {name: row for row, name in enumerate(names)}
+        scores = []
+        for pool in pools:
+            near = vectors[[rows[name] for name in pool.candidates]] @ vectors[rows[pool.query]]
+            grades = [pool.grades[place] for place in np.argsort(-near, kind="stable")]
+            scores.append(ndcg(grades, pool.grades, int(len(grades) * 0.2)))
+        return scores
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        wanted = {row for topic in self._library.topics for row in topic.relevant}
+        everything = len(self._library.papers)
+        others = np.random.default_rng(SEED).choice(everything, min(POOL, everything), replace=False)
+        return sorted(wanted.union(others.tolist()))
+
+
+def _known(vectors: Vectors, relevant: Sequence[int], number: int) -> float:
+    """The mean over DRAWS of five known papers; the known ones cannot be found again."""
+    chance, values = np.random.default_rng([SEED, number]), []
+    for _ in range(DRAWS):
+        known = chance.choice(relevant, KNOWN, replace=False)
+        scores = vectors @ vectors[known].sum(axis=0)
+        scores[known] = -np.inf
+        values.append(_recall(scores, [row for row in relevant if row not in known]))
+    return float(np.mean(values))
+
+
+def _recall(scores: Vectors, relevant: Sequence[int]) -> float:
+    return recall(np.argsort(-scores, kind="stable")[:AT].tolist(), set(relevant), AT)
