@@ -294,6 +294,40 @@ def damage(path: Path, deed: str, chance: random.Random) -> None:
         path.write_bytes(content)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "papers.rows",
+        "papers.categories",
+        "papers.owners",
+        "v0/rows",
+        "v0/bytes",
+        "v0/bits-*",
+        "v0/frame-*",
+        "words/*.term",
+        "words/*.fast",
+    ],
+)
+def test_a_file_cut_short_under_a_reader_is_damage_and_is_not_read(folder: Path, name: str) -> None:
+    writer, reader = EmbeddedIndex(folder), EmbeddedIndex(folder)
+    documents = [Document(key, "Paper", "common", categories=("cs.LG",)) for key in batch(0)]
+    writer.put(documents, {"static": vectors(batch(0))})
+    writer.commit("0")
+    writer.close()
+    whole = answers(reader)
+    path = next((folder / "a").glob(name))
+    content = path.read_bytes()
+    os.truncate(path, len(content) - 1)
+    reader._look_again = 0
+    for _ in range(2):
+        with pytest.raises(IndexDamaged, match="rebuild"):
+            reader.count()
+    with path.open("r+b") as file:
+        file.write(content)
+    assert answers(reader) == whole
+    reader.close()
+
+
 def test_torn_ends_of_files_do_not_matter(index: EmbeddedIndex, reader: EmbeddedIndex, folder: Path) -> None:
     fill(index, range(3))
     index.close()

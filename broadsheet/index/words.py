@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -549,6 +549,15 @@ def problems_in(folder: Path, contents: bool) -> list[str]:
         found = [problem for name in before for problem in [_problem_of(folder / name, contents)] if problem]
         if not found or before == _segments(folder):
             return found
+    return found
+
+
+def lengths_in(folder: Path) -> dict[Path, int]:
+    """How long each of tantivy's files is now; those that a merge takes away meanwhile are left out."""
+    found = {}
+    for name in _segments(folder):
+        with suppress(FileNotFoundError):
+            found[folder / name] = (folder / name).stat().st_size
     return found
 
 
