@@ -3,6 +3,7 @@ hostile text."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -292,6 +293,33 @@ def damage(path: Path, deed: str, chance: random.Random) -> None:
     path.unlink()
     if deed != "remove":
         path.write_bytes(content)
+
+
+def test_what_a_writer_killed_within_its_commit_left_does_not_stop_the_next(
+    folder: Path, tmp_path: Path
+) -> None:
+    def changed(place: Path) -> set[str]:
+        """Puts one paper of a batch again; names of the files that say which papers are deleted."""
+        index = EmbeddedIndex(place)
+        index.put([document(batch(1)[0])])
+        index.commit("3")
+        index.close()
+        return {path.name for path in (place / "a" / "words").glob("*.del")}
+
+    index = EmbeddedIndex(folder)
+    fill(index, range(3))
+    index.close()
+    shutil.copytree(folder, tmp_path / "trial")
+    left = changed(tmp_path / "trial")
+    assert left
+    managed = folder / "a" / "words" / ".managed.json"
+    managed.write_text(json.dumps([*json.loads(managed.read_text()), *left]))
+    for name in left:
+        managed.with_name(name).write_bytes(b"half")
+    assert changed(folder) == left
+    again = EmbeddedIndex(folder)
+    assert (again.bookmark(), again.count()) == ("3", 3 * BATCH)
+    again.close()
 
 
 @pytest.mark.parametrize(

@@ -501,6 +501,9 @@ class WordLog:
             index = opened(folder)
         with storing(folder):
             self._writer = index.writer(memory * threads, threads)
+            # A writer that was killed within its commit may leave a file that the same commit, done again,
+            # would make anew, and tantivy refuses to write over it.
+            self._writer.garbage_collect_files()
         self._staged = False
 
     def replace(self, known: Sequence[int], documents: Sequence[Document]) -> None:
