@@ -356,6 +356,29 @@ def test_a_file_cut_short_under_a_reader_is_damage_and_is_not_read(folder: Path,
     reader.close()
 
 
+@pytest.mark.parametrize("published", [False, True])
+@pytest.mark.parametrize("pointer", ["", "c", "a\n"])
+def test_an_index_grows_back_when_its_pointer_is_damaged(
+    index: EmbeddedIndex, folder: Path, pointer: str, *, published: bool
+) -> None:
+    fill(index, range(1))
+    if published:
+        with_more = index.aside()
+        fill(with_more, range(1))
+        with_more.publish()
+        with_more.close()
+    index.close()
+    (folder / "current").write_text(pointer)
+    with pytest.raises(IndexDamaged, match="broadsheet index rebuild"):
+        index.count()
+    growing = index.aside()
+    fill(growing, range(2))
+    growing.publish()
+    growing.close()
+    assert keys_of(index, Words("common")) == set(range(2 * BATCH))
+    assert index.verify() == []
+
+
 def test_torn_ends_of_files_do_not_matter(index: EmbeddedIndex, reader: EmbeddedIndex, folder: Path) -> None:
     fill(index, range(3))
     index.close()

@@ -28,7 +28,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -299,7 +299,7 @@ class EmbeddedIndex:
                 threads=self._threads,
                 check=self._check,
             )
-            made._aside_room = ROOMS[1 - ROOMS.index(self._pointed() or ROOMS[0])]
+            made._aside_room = ROOMS[1 - ROOMS.index(self._kept_room())]
             made._parent = self
             made._discard_unless_resumable()
             return made
@@ -370,6 +370,18 @@ class EmbeddedIndex:
         if name not in ROOMS:
             raise IndexDamaged(rebuild_words(self.folder, f"{POINTER} names no room"))
         return name
+
+    def _kept_room(self) -> str:
+        """The room that an aside stays out of: what answers, also where the pointer is damaged, since else
+        nothing could ever grow back."""
+        try:
+            return self._pointed() or ROOMS[0]
+        except IndexDamaged:
+            for name in ROOMS:
+                with suppress(FileNotFoundError, IndexDamaged):
+                    if not read_manifest(self.folder / name).aside:
+                        return name
+            return ROOMS[0]
 
     def _room(self) -> Path | None:
         name = self._aside_room or self._pointed()
