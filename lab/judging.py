@@ -12,7 +12,7 @@ numbers are higher than over all of it. What is chosen is chosen by the dev meas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -53,33 +53,15 @@ class Bench:
                 _recall(vectors @ headings[place], self._relevant[place]) for place in chosen
             ]
             found[f"libraries_{half}"] = [
-                self._library_recall(vectors, place)
+                known_recall(vectors, self._relevant[place], place, _recall)
                 for place in chosen
                 if len(self._relevant[place]) >= FEWEST
             ]
         return found
 
-    def _library_recall(self, vectors: Vectors, place: int) -> float:
-        """The mean over DRAWS of five known papers; the known ones cannot be found again."""
-        relevant, chance = np.array(self._relevant[place]), np.random.default_rng([SEED, place])
-        values = []
-        for _ in range(DRAWS):
-            known = chance.choice(relevant, KNOWN, replace=False)
-            scores = vectors @ vectors[known].sum(axis=0)
-            scores[known] = -np.inf
-            values.append(_recall(scores, [row for row in relevant if row not in known]))
-        return float(np.mean(values))
-
     def _csfcube(self, encoder: TableEncoder) -> list[float]:
-        texts = csfcube_texts()
-        rows = {name: row for row, name in enumerate(texts)}
-        vectors = _embed(encoder, self._csfcube_bags)
-        scores = []
-        for pool in csfcube_pools():
-            near = vectors[[rows[name] for name in pool.candidates]] @ vectors[rows[pool.query]]
-            grades = [pool.grades[place] for place in np.argsort(-near, kind="stable")]
-            scores.append(ndcg(grades, pool.grades, int(len(grades) * 0.2)))
-        return scores
+        rows = {name: row for row, name in enumerate(csfcube_texts())}
+        return csfcube_scores(_embed(encoder, self._csfcube_bags), rows)
 
     @cached_property
     def _topics(self) -> list[Topic]:
@@ -87,10 +69,7 @@ class Bench:
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
-        wanted = {row for topic in self._topics for row in topic.relevant}
-        everything = len(self._library.papers)
-        others = np.random.default_rng(SEED).choice(everything, min(POOL, everything), replace=False)
-        return np.array(sorted(wanted.union(others.tolist())), dtype=np.int64)
+        return np.array(searched(self._library, POOL), dtype=np.int64)
 
     @cached_property
     def _relevant(self) -> list[list[int]]:
@@ -121,6 +100,38 @@ class Bench:
 
     def _read(self, texts: Sequence[str]) -> list[NDArray[np.uint16]]:
         return [self._library.reader.read(text).astype(np.uint16) for text in texts]
+
+
+def searched(library: Library, pool: int) -> list[int]:
+    """Rows of the papers of all topics and of `pool` others, ascending; the same for all runs."""
+    wanted = {row for topic in library.topics for row in topic.relevant}
+    everything = len(library.papers)
+    others = np.random.default_rng(SEED).choice(everything, min(pool, everything), replace=False)
+    return sorted(wanted.union(others.tolist()))
+
+
+def known_recall(
+    vectors: Vectors, relevant: Sequence[int], number: int, found: Callable[[Vectors, Sequence[int]], float]
+) -> float:
+    """The mean over DRAWS of five known papers; the known ones cannot be found again. `number`: the topic's,
+    for chance; `found`: recall, of scores and the papers sought."""
+    chance, values = np.random.default_rng([SEED, number]), []
+    for _ in range(DRAWS):
+        known = chance.choice(np.array(relevant), KNOWN, replace=False)
+        scores = vectors @ vectors[known].sum(axis=0)
+        scores[known] = -np.inf
+        values.append(found(scores, [row for row in relevant if row not in known]))
+    return float(np.mean(values))
+
+
+def csfcube_scores(vectors: Vectors, rows: Mapping[str, int]) -> list[float]:
+    """nDCG%20 of each judged pool; `rows`: which vector is whose."""
+    scores = []
+    for pool in csfcube_pools():
+        near = vectors[[rows[name] for name in pool.candidates]] @ vectors[rows[pool.query]]
+        grades = [pool.grades[place] for place in np.argsort(-near, kind="stable")]
+        scores.append(ndcg(grades, pool.grades, int(len(grades) * 0.2)))
+    return scores
 
 
 def _embed(encoder: TableEncoder, chunks: Sequence[Bags]) -> Vectors:

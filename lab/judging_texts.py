@@ -15,9 +15,9 @@ import numpy as np
 
 from broadsheet.embedders import Embedder, Vectors
 from evals.data import csfcube_pools, csfcube_texts
-from evals.measures import ndcg, recall
+from evals.measures import recall
 from lab.corpus import Library
-from lab.judging import DRAWS, FEWEST, KNOWN, SEED, Judged
+from lab.judging import FEWEST, Judged, csfcube_scores, known_recall, searched
 
 POOL = 1_200
 AT = 50
@@ -44,38 +44,18 @@ class TextBench:
                 near = vectors @ embedder.embed_query(topic.query)
                 found[f"headings_{half}"].append(_recall(near, relevant))
                 if len(relevant) >= FEWEST:
-                    found[f"libraries_{half}"].append(_known(vectors, relevant, number))
+                    found[f"libraries_{half}"].append(known_recall(vectors, relevant, number, _recall))
         return found, speed
 
     def _csfcube(self, embedder: Embedder) -> list[float]:
         texts, pools = csfcube_texts(), csfcube_pools()
         names = sorted({name for pool in pools for name in (pool.query, *pool.candidates)})
         vectors = embedder.embed(["\n".join(texts[name]) for name in names])
-        rows = {name: row for row, name in enumerate(names)}
-        scores = []
-        for pool in pools:
-            near = vectors[[rows[name] for name in pool.candidates]] @ vectors[rows[pool.query]]
-            grades = [pool.grades[place] for place in np.argsort(-near, kind="stable")]
-            scores.append(ndcg(grades, pool.grades, int(len(grades) * 0.2)))
-        return scores
+        return csfcube_scores(vectors, {name: row for row, name in enumerate(names)})
 
     @cached_property
     def _rows(self) -> list[int]:
-        wanted = {row for topic in self._library.topics for row in topic.relevant}
-        everything = len(self._library.papers)
-        others = np.random.default_rng(SEED).choice(everything, min(POOL, everything), replace=False)
-        return sorted(wanted.union(others.tolist()))
-
-
-def _known(vectors: Vectors, relevant: Sequence[int], number: int) -> float:
-    """The mean over DRAWS of five known papers; the known ones cannot be found again."""
-    chance, values = np.random.default_rng([SEED, number]), []
-    for _ in range(DRAWS):
-        known = chance.choice(relevant, KNOWN, replace=False)
-        scores = vectors @ vectors[known].sum(axis=0)
-        scores[known] = -np.inf
-        values.append(_recall(scores, [row for row in relevant if row not in known]))
-    return float(np.mean(values))
+        return searched(self._library, POOL)
 
 
 def _recall(scores: Vectors, relevant: Sequence[int]) -> float:
